@@ -1,4 +1,4 @@
-"""The set-up can't rot unnoticed: lock, environment.yml and pyproject.toml agree, and `make setup` repairs."""
+"""The set-up can't rot unnoticed: lock, environment.yml, pyproject.toml agree, and `make setup` repairs."""
 
 import importlib.util
 import os
