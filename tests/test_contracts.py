@@ -89,7 +89,7 @@ def test_pictures_of_differing_and_odd_sizes(model):
         assert (boxes[:, 2:] <= torch.tensor([width, height])).all()
         if "masks" in prediction:
             assert prediction["masks"].shape == (n, 1, height, width)
-            assert ((0 <= prediction["masks"]) & (prediction["masks"] <= 1)).all()
+            assert ((prediction["masks"] >= 0) & (prediction["masks"] <= 1)).all()
 
 
 def test_one_batch_overfits(system, model):
