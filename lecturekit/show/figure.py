@@ -1,0 +1,59 @@
+"""Put a matplotlib figure on the page, with a text for those who cannot see it."""
+
+import io
+
+
+def figure(fig, alt: str) -> None:
+    """Display a matplotlib figure as PNG, with `alt` as alternative text and as caption, and close it.
+
+    nbconvert writes the text into the page's `alt` attribute. JupyterLab's image renderer has none, so the
+    text stands below the picture too: every reader gets it, in every front end.
+    Raises ValueError if `alt` says nothing.
+    """
+    import matplotlib.pyplot as plt
+    from IPython.display import display
+
+    if len(alt.split()) < 3:
+        raise ValueError(f"alt: expected a sentence that says what the picture shows, got {alt!r}")
+    data = png(fig)
+    plt.close(fig)
+    display({"image/png": data, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    display({"text/markdown": f"*{alt}*", "text/plain": alt}, raw=True)
+
+
+def png(fig, dpi: int = 100) -> bytes:
+    """The figure as PNG bytes. The same figure gives the same bytes: no date and no version inside."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def panels(pictures, titles=(), *, columns: int | None = None, size=2.4, cmap="cividis", limits=None):
+    """Pictures side by side: a matplotlib figure and its list of axes.
+
+    pictures: arrays or tensors [H, W] (drawn with `cmap`), [H, W, 3] or [3, H, W] (RGB, uint8 or 0..1).
+    titles: one for each picture, or none. limits: (low, high) of the colours, one scale for all maps.
+    """
+    import matplotlib.pyplot as plt
+
+    pictures = [_array(p) for p in pictures]
+    columns = columns or len(pictures)
+    rows = -(-len(pictures) // columns)
+    ratio = pictures[0].shape[0] / pictures[0].shape[1]
+    shape = (columns * size, rows * (size * ratio + (0.35 if titles else 0.05)))
+    fig, axes = plt.subplots(rows, columns, figsize=shape, squeeze=False, layout="constrained")
+    low, high = limits or (None, None)
+    for ax, picture in zip(axes.flat, pictures, strict=False):
+        ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    for ax, title in zip(axes.flat, titles, strict=False):
+        ax.set_title(title, fontsize=10)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    return fig, list(axes.flat[: len(pictures)])
+
+
+def _array(picture):
+    import numpy as np
+
+    picture = picture.detach().cpu().numpy() if hasattr(picture, "detach") else np.asarray(picture)
+    return picture.transpose(1, 2, 0) if picture.ndim == 3 and picture.shape[0] == 3 else picture
