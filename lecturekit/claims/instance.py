@@ -1,0 +1,238 @@
+"""The claims of the instance lecture (Mask R-CNN's half).
+
+`roi_align`: RoIAlign beats RoIPool, most at high IoU (arXiv 1703.06870, section 4.2, tables 2c and 2d).
+`individuals`: a semantic map can't tell two individuals of one class apart, instances can.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lecturekit import recipes
+from lecturekit.claims import Claim, kept
+from lecturekit.data import TownScenes
+from lecturekit.instance.mask_rcnn import MaskRCNN
+from lecturekit.metrics.detection import ap_by_iou, predict
+from lecturekit.training import Recipe, fit
+
+TUNING = TownScenes(first=20_000_000, count=100)
+RATES = (0.5, 1.0, 2.0)  # the learning rates tried for each arm, as multiples of the recipe's
+TUNING_SEED = 1000  # a seed that no measured run uses
+
+
+# --- RoIAlign against RoIPool -------------------------------------------------------------------
+
+
+def curve(recipe: Recipe, seed: int, steps: int, scenes: TownScenes, progress: bool) -> dict[str, float]:
+    """Mask AP at IoU 0.50, 0.55, …, 0.95 of a model trained from scratch for `steps` steps."""
+    model, _ = fit(recipe, steps=steps, seed=seed, progress=progress)
+    predictions, targets = predict(model, scenes)
+    return {f"{iou:.2f}": ap for iou, ap in ap_by_iou(predictions, targets, "mask").items()}
+
+
+def mean_ap(ap: dict[str, float]) -> float:
+    """AP averaged over the ten IoU thresholds, as COCO does."""
+    return sum(ap.values()) / len(ap)
+
+
+def roi_align(seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200) -> dict:
+    """Mask R-CNN trained with either pooling: the same scenes, steps and seeds, three rates tried each."""
+    base = recipes.get("mask_rcnn")
+    curves, chosen = {}, {}
+    for arm in ("align", "pool"):
+        by_rate = {}
+        for factor in RATES:
+            recipe = replace(base, model=partial(MaskRCNN.tiny, pooling=arm), lr=base.lr * factor)
+            path = folder / f"{recipe.hash()}-{arm}-{steps}"
+            run = partial(curve, recipe, steps=steps, progress=progress)
+            tuned = kept(path / "tuning.json", partial(run, TUNING_SEED, scenes=TUNING), progress)
+            by_rate[factor] = mean_ap(tuned), path, run
+        chosen[arm] = max(by_rate, key=lambda factor: by_rate[factor][0])
+        _, path, run = by_rate[chosen[arm]]
+        scenes = replace(base.val, count=held_out)
+        curves[arm] = [
+            kept(path / f"seed{s}-{held_out}.json", partial(run, s, scenes=scenes), progress) for s in seeds
+        ]
+
+    def gain(iou: str) -> list[float]:
+        return [a[iou] - p[iou] for a, p in zip(curves["align"], curves["pool"], strict=True)]
+
+    return {
+        "comparisons": {
+            "mask AP": {
+                "RoIAlign": [mean_ap(c) for c in curves["align"]],
+                "RoIPool": [mean_ap(c) for c in curves["pool"]],
+            },
+            "gain by RoIAlign": {"at IoU 0.75": gain("0.75"), "at IoU 0.50": gain("0.50")},
+        },
+        "curves": curves,
+        "protocol": {
+            "steps": steps,
+            "batch size": base.batch_size,
+            "held-out scenes": held_out,
+            "learning rates tried for each arm": [base.lr * f for f in RATES],
+            "learning rate chosen": {arm: base.lr * f for arm, f in chosen.items()},
+            "chosen on": f"{TUNING.count} other scenes, one seed that is not measured",
+        },
+    }
+
+
+# --- The same class, two individuals ------------------------------------------------------------
+
+
+class SemanticMap(nn.Module):
+    """A semantic segmenter with Mask R-CNN's backbone and FPN: a class for every pixel, no individuals."""
+
+    def __init__(self, num_classes: int = 7):
+        super().__init__()
+        host = MaskRCNN.tiny()
+        self.transform, self.backbone = host.transform, host.backbone
+        self.head = nn.LazyConv2d(num_classes, 1)
+
+    def forward(
+        self, images: list[Tensor], targets: list[dict] | None = None
+    ) -> dict[str, Tensor] | list[Tensor]:
+        """{"loss_semantic"} in training, else a class map int64 [H,W] for each of the images [3,H,W]."""
+        batch = self.transform(images).tensors  # [B, 3, H, W]
+        levels = list(self.backbone(batch).values())[:4]
+        size = levels[0].shape[-2:]
+        fused = sum(F.interpolate(level, size, mode="bilinear") for level in levels)  # [B, C, H/4, W/4]
+        logits = F.interpolate(self.head(fused), batch.shape[-2:], mode="bilinear")  # [B, K, H, W]
+        cropped = [one[:, : i.shape[-2], : i.shape[-1]] for one, i in zip(logits, images, strict=True)]
+        if not self.training:
+            return [one.argmax(0) for one in cropped]
+        truth = [semantic_map(t, i.shape[-2:]) for t, i in zip(targets, images, strict=True)]
+        return {
+            "loss_semantic": torch.stack(
+                [F.cross_entropy(c[None], t[None]) for c, t in zip(cropped, truth, strict=True)]
+            ).mean()
+        }
+
+
+def semantic_map(target: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
+    """The class of every pixel, int64 [H,W], 0 for none: what is left of a target without individuals."""
+    classes = torch.zeros(tuple(size), dtype=torch.int64)
+    for mask, label in zip(target["masks"].bool(), target["labels"], strict=True):
+        classes[mask] = label
+    return classes
+
+
+def components(classes: Tensor) -> Tensor:
+    """The connected regions of a class map [H,W], by sides of pixels, as masks bool [N,H,W].
+
+    Every pixel starts with a number of its own and takes the largest of its neighbours' of the same class,
+    until nothing changes.
+    """
+    number = torch.arange(1, classes.numel() + 1).reshape(classes.shape) * (classes > 0)
+    while True:
+        grown = number.clone()
+        for axis in (0, 1):
+            near, far = (
+                number.narrow(axis, 0, classes.shape[axis] - 1),
+                number.narrow(axis, 1, classes.shape[axis] - 1),
+            )
+            same = classes.narrow(axis, 0, near.shape[axis]) == classes.narrow(axis, 1, far.shape[axis])
+            for part, other, start in ((near, far, 0), (far, near, 1)):
+                view = grown.narrow(axis, start, part.shape[axis])
+                view.copy_(torch.where(same, torch.maximum(view, other), view))
+        if torch.equal(grown, number):
+            break
+        number = grown
+    ids = number.unique()
+    return number == ids[ids > 0, None, None]
+
+
+def touching(target: dict[str, Tensor]) -> Tensor:
+    """Which objects of a target touch another one of their own class: bool [N]."""
+    masks, labels = target["masks"].float(), target["labels"]
+    grown = F.max_pool2d(masks[:, None], 3, stride=1, padding=1)[:, 0].flatten(1)
+    meets = grown @ masks.flatten(1).T > 0  # [N, N]
+    return (meets & (labels[:, None] == labels) & ~torch.eye(len(labels), dtype=torch.bool)).any(1)
+
+
+def found(segments: Tensor, masks: Tensor, threshold: float = 0.5) -> Tensor:
+    """Which of the masks bool [N,H,W] some segment bool [M,H,W] covers with an IoU above 0.5: bool [N].
+
+    Above one half, at most one of a set of disjoint segments can match a mask, so no assignment is needed.
+    """
+    if not len(segments):
+        return torch.zeros(len(masks), dtype=torch.bool)
+    a, b = masks.flatten(1).float(), segments.flatten(1).float()
+    both = a @ b.T
+    return (both / (a.sum(1)[:, None] + b.sum(1) - both) > threshold).any(1)
+
+
+def recall(segments: Callable[[Tensor, dict], Tensor], scenes: TownScenes) -> dict[str, float]:
+    """The share found by `segments(image, target)` of individuals that touch their like, and of the rest."""
+    hits = {"touching": [], "apart": []}
+    for image, target in (scenes[i] for i in range(len(scenes))):
+        hit, close = found(segments(image, target), target["masks"].bool()), touching(target)
+        hits["touching"].append(hit[close])
+        hits["apart"].append(hit[~close])
+    return {which: torch.cat(parts).float().mean().item() for which, parts in hits.items()}
+
+
+@torch.no_grad()
+def instances_of(model: nn.Module, image: Tensor) -> Tensor:
+    """The masks bool [N,H,W] of a detector's objects with a score of at least one half."""
+    prediction = model([image])[0]
+    return prediction["masks"][prediction["scores"] >= 0.5, 0] > 0.5
+
+
+def individuals(seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200) -> dict:
+    """Nearly-alike neighbours, by Mask R-CNN, by a semantic map with its backbone, and by a perfect map."""
+    base = recipes.get("mask_rcnn")
+    recipe = replace(
+        base, train=replace(base.train, alike=0.7), val=replace(base.val, alike=0.7, count=held_out)
+    )
+    scenes = recipe.val
+
+    def measure(arm: str, model: Callable[[], nn.Module], seed: int) -> dict[str, float]:
+        trained, _ = fit(replace(recipe, model=model), steps=steps, seed=seed, progress=progress)
+        if arm == "instances":
+            return recall(lambda image, _: instances_of(trained, image), scenes)
+        with torch.no_grad():
+            return recall(lambda image, _: components(trained([image])[0]), scenes)
+
+    path = folder / f"{recipe.hash()}-{steps}-{held_out}"
+    arms = {"instances": base.model, "semantic": SemanticMap}
+    measured = {
+        arm: [kept(path / f"{arm}-seed{s}.json", partial(measure, arm, model, s), progress) for s in seeds]
+        for arm, model in arms.items()
+    }
+    perfect = recall(lambda image, target: components(semantic_map(target, image.shape[-2:])), scenes)
+    pick = {arm: [m["touching"] for m in found] for arm, found in measured.items()}
+    return {
+        "comparisons": {
+            "touching individuals found": {"Mask R-CNN": pick["instances"], "semantic map": pick["semantic"]},
+            "touching individuals found, best case": {
+                "Mask R-CNN": pick["instances"],
+                "perfect semantic map": [perfect["touching"]] * len(seeds),
+            },
+        },
+        "recall": measured | {"perfect semantic": [perfect]},
+        "protocol": {
+            "steps": steps,
+            "batch size": base.batch_size,
+            "held-out scenes": held_out,
+            "found": "a segment with IoU > 0.5; a semantic map's segments are its connected regions",
+            "learning rate": f"{base.lr}, the recipe's, for both",
+        },
+    }
+
+
+CLAIMS = (
+    Claim("roi_align", "instance", "RoIAlign beats RoIPool, most at high IoU.", roi_align),
+    Claim(
+        "individuals",
+        "instance",
+        "A semantic map can't separate two individuals of the same class; instances can.",
+        individuals,
+        seeds=3,
+    ),
+)
