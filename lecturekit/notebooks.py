@@ -1,7 +1,7 @@
 """Run the lesson notebooks again and store their outputs: `python -m lecturekit.notebooks [NAMES]`.
 
-What is stored is the same from run to run: no times, no addresses, no live widgets or progress bars (which are dead
-without their kernel). A notebook that fails is left as it was.
+What is stored is the same from run to run: no times, no addresses, no live widgets or progress bars
+(which are dead without their kernel). A notebook that fails is left as it was.
 """
 
 import argparse
@@ -18,9 +18,9 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def execute(path: Path) -> float:
-    """Run one notebook from top to bottom in a fresh kernel and store its outputs; returns the seconds it took.
+    """Run one notebook from top to bottom in a fresh kernel and store its outputs; returns the seconds.
 
-    Raises nbclient's CellExecutionError (naming cell and traceback) or CellTimeoutError; the file is then as before.
+    Raises nbclient's CellExecutionError (with cell and traceback) or CellTimeoutError; the file stays then.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -102,7 +102,7 @@ def find(names: list[str], folder: Path = FOLDER) -> list[Path]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m lecturekit.notebooks",
-        description="Run the lesson notebooks from top to bottom, each in a fresh kernel, and store their outputs.",
+        description="Run the notebooks from top to bottom, each in a fresh kernel, and store their outputs.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="1_instance, ... (default: every notebook)")
     names = parser.parse_args(arguments).names
