@@ -1,0 +1,93 @@
+"""Toy Town as datasets: scenes for detectors, clips for video."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from lecturekit.town import CLASSES, Clip, Labels, Scene
+
+SMALLEST = 20  # visible pixels below which an instance is left out of the target
+
+
+def to_sample(labels: Labels, image_id: int) -> tuple[torch.Tensor, dict]:
+    """(image float32 [3,H,W] in 0..1, target) of a rendered scene.
+
+    target: boxes float32 [N,4] xyxy in pixels, labels int64 [N] (1 + index into CLASSES), masks uint8 [N,H,W],
+    keypoints float32 [N,17,3] (x, y in pixels, visibility 0, 1, 2), actor int64 [N] (who it is, the same in all
+    frames of a clip), image_id int. Instances of fewer than 20 visible pixels are left out.
+    """
+    keep = labels.masks.sum((1, 2)) >= SMALLEST
+    image = torch.from_numpy(np.ascontiguousarray(labels.image.transpose(2, 0, 1))).float() / 255
+    target = {
+        "boxes": torch.from_numpy(labels.boxes[keep]),
+        "labels": torch.from_numpy(labels.labels[keep]),
+        "masks": torch.from_numpy(labels.masks[keep].astype(np.uint8)),
+        "keypoints": torch.from_numpy(labels.body[keep]),
+        "actor": torch.from_numpy(labels.actor[keep]),
+        "image_id": image_id,
+    }
+    return image, target
+
+
+@dataclass(frozen=True)
+class _Town:
+    first: int = 0
+    count: int = 1000
+    size: int | tuple[int, int] = 128
+    actors: tuple[int, int] = (2, 8)
+    classes: tuple[str, ...] = CLASSES
+    alike: float = 0.0
+    occlusion: float = 0.34
+    truncation: float = 0.08
+    small: float = 0.0
+    night: bool = False
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the labels 1, 2, ..."""
+        return CLASSES
+
+    def _seed(self, i: int) -> int:
+        if not 0 <= i < self.count:
+            raise IndexError(f"sample {i} of {self.count}")
+        return self.first + i
+
+    def _dials(self) -> dict:
+        names = ("actors", "classes", "alike", "occlusion", "truncation", "small", "night")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class TownScenes(_Town):
+    """Scenes of the seeds first, first + 1, ...; sample i is (image, target) as in `to_sample`.
+
+    The dials are those of `Scene.random`. Seeds below 1,000,000 are for training, from 10,000,000 for validation,
+    from 20,000,000 for tuning.
+    """
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, dict]:
+        seed = self._seed(i)
+        return to_sample(Scene.random(seed, **self._dials()).render(self.size), seed)
+
+
+@dataclass(frozen=True)
+class TownClips(_Town):
+    """Clips of the seeds first, first + 1, ...; sample i is a list of (image, target), one for each frame."""
+
+    frames: int = 9
+
+    def __getitem__(self, i: int) -> list[tuple[torch.Tensor, dict]]:
+        seed = self._seed(i)
+        clip = Clip.random(seed, self.frames, **self._dials())
+        return [to_sample(labels, seed) for labels in clip.render(self.size)]
+
+
+def collate(samples: Sequence[tuple[torch.Tensor, dict]]) -> tuple[list[torch.Tensor], list[dict]]:
+    """A batch as detectors take it: a list of images and a list of targets."""
+    images, targets = zip(*samples, strict=True)
+    return list(images), list(targets)
