@@ -1,0 +1,50 @@
+"""The catalogue: which systems there are, and the recipe that trains each.
+
+Importing this module, `names` and `CATALOGUE` wait for no heavy library; `get` imports the lecture's recipes.
+"""
+
+import importlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A system of the catalogue: its paper, and the number of parameters of both sizes."""
+
+    lecture: str
+    title: str
+    year: int
+    arxiv: str
+    tiny: int
+    paper: int
+
+
+CATALOGUE: dict[str, Entry] = {
+    "mask_rcnn": Entry("instance", "Mask R-CNN", 2017, "1703.06870", tiny=0, paper=44_401_393),
+}
+
+
+def names() -> list[str]:
+    """The names of all systems, in the order of the lectures."""
+    return list(CATALOGUE)
+
+
+def get(name: str):
+    """The Recipe of a system; ValueError for an unknown name."""
+    if name not in CATALOGUE:
+        raise ValueError(f"name: {name!r} is no system of the catalogue; there are {', '.join(CATALOGUE)}")
+    lecture = importlib.import_module(f"lecturekit.recipes.{CATALOGUE[name].lecture}")
+    return getattr(lecture, name.upper())
+
+
+def row(name: str) -> dict:
+    """What `lecturekit list` says of a system: {system, lecture, paper, year, arxiv, params: {tiny, paper}}."""
+    get_entry = CATALOGUE[name]
+    return {
+        "system": name,
+        "lecture": get_entry.lecture,
+        "paper": get_entry.title,
+        "year": get_entry.year,
+        "arxiv": get_entry.arxiv,
+        "params": {"tiny": get_entry.tiny, "paper": get_entry.paper},
+    }
