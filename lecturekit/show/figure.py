@@ -1,35 +1,42 @@
-"""Put a matplotlib figure on the page, with a text for those who cannot see it."""
+"""Put a picture on the page, with a text for those who cannot see it."""
 
 import io
 
 
 def figure(fig, alt: str) -> None:
-    """Display a matplotlib figure as PNG, with `alt` as alternative text and as caption, and close it.
+    """Display a matplotlib figure or a Pillow image as PNG, with `alt` as alternative text and as caption.
+
+    A matplotlib figure is closed, so that it does not appear twice.
 
     nbconvert writes the text into the page's `alt` attribute. JupyterLab's image renderer has none, so the
     text stands below the picture too: every reader gets it, in every front end.
     Raises ValueError if `alt` says nothing.
     """
-    import matplotlib.pyplot as plt
     from IPython.display import display
 
     if len(alt.split()) < 3:
         raise ValueError(f"alt: expected a sentence that says what the picture shows, got {alt!r}")
     data = png(fig)
-    plt.close(fig)
+    if hasattr(fig, "savefig"):
+        import matplotlib.pyplot as plt
+
+        plt.close(fig)
     display({"image/png": data, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
     display({"text/markdown": f"*{alt}*", "text/plain": alt}, raw=True)
 
 
 def png(fig, dpi: int = 100) -> bytes:
-    """The figure as PNG bytes. The same figure gives the same bytes: no date and no version inside."""
+    """A figure or a Pillow image as PNG bytes: the same for the same picture, no date or version inside."""
     buffer = io.BytesIO()
+    if not hasattr(fig, "savefig"):
+        fig.save(buffer, format="PNG", optimize=True)
+        return buffer.getvalue()
     fig.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def panels(pictures, titles=(), *, columns: int | None = None, size=2.4, cmap="cividis", limits=None):
-    """Pictures side by side: a matplotlib figure and its list of axes.
+def maps(pictures, titles=(), *, columns: int | None = None, size=2.4, cmap="cividis", limits=None):
+    """Maps (and pictures) side by side: a matplotlib figure and its list of axes.
 
     pictures: arrays or tensors [H, W] (drawn with `cmap`), [H, W, 3] or [3, H, W] (RGB, uint8 or 0..1).
     titles: one for each picture, or none. limits: (low, high) of the colours, one scale for all maps.

@@ -57,7 +57,7 @@ def test_the_roi_widget_draws_anew_when_the_box_moves(image, feature):
     assert "11.5, 16.5, 46.0, 55.0" in widget.words.value
     assert "12, 16, 48, 56" in widget.words.value
     widget.sliders["left"].value = 60
-    assert "60.0" in widget.words.value, "a box that leaves the picture is cut"
+    assert "56.0, 16.5, 64.0, 55.0" in widget.words.value, "a box ends with the picture"
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_figures_carry_their_text_and_are_closed(monkeypatch):
     import matplotlib.pyplot as plt
 
     plt.switch_backend("agg")
-    fig, axes = show.panels([torch.rand(3, 8, 8), torch.rand(4, 4), torch.rand(8, 8)], ["a", "b"], columns=2)
+    fig, axes = show.maps([torch.rand(3, 8, 8), torch.rand(4, 4), torch.rand(8, 8)], ["a", "b"], columns=2)
     assert len(axes) == 3
     with pytest.raises(ValueError, match="alt"):
         show.figure(fig, "picture")
@@ -132,3 +132,10 @@ def test_figures_carry_their_text_and_are_closed(monkeypatch):
     assert kw["metadata"]["image/png"]["alt"] == "Three random maps side by side."
     assert "Three random maps" in caption["text/markdown"]
     assert not plt.fignum_exists(fig.number)
+
+
+def test_pillow_images_can_be_shown_too(monkeypatch):
+    from PIL import Image
+
+    (picture, _), _ = displayed(monkeypatch, show.figure, Image.new("RGB", (4, 4)), "A small black square.")
+    assert picture["image/png"].startswith(b"\x89PNG")
