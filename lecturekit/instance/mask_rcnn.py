@@ -1,0 +1,308 @@
+"""Mask R-CNN (He, Gkioxari, Dollár, Girshick 2017, arXiv 1703.06870).
+
+Faster R-CNN finds boxes in two steps: a region proposal network says where objects may be, a second stage looks at
+each proposal and says what it is. Mask R-CNN adds two things. A mask branch beside the box branch draws a mask
+for every class, and the class branch decides which of them is taken. RoIAlign pools the features of a
+box without rounding, so that masks fit to the pixel.
+
+`paper()` is torchvision's `maskrcnn_resnet50_fpn`, number for number. Where that departs from the paper, so do we:
+RoIAlign samples 2 x 2 points a bin without the half-pixel shift, the box loss is smooth L1 with beta 1/9, and a box
+is counted without the + 1 pixel.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from lecturekit.layers import boxes as B
+from lecturekit.layers.anchors import Anchors
+from lecturekit.layers.backbones import ResNet, tiny_resnet
+from lecturekit.layers.blocks import conv_block, live_norms
+from lecturekit.layers.checkpoints import load_official, torchvision_names
+from lecturekit.layers.fpn import BackboneWithFPN
+from lecturekit.layers.pictures import (
+    Objects,
+    check_images,
+    check_targets,
+    collect,
+    crop_masks,
+    normalise,
+    pad_and_stack,
+    paste_masks,
+    resize,
+    resize_boxes,
+    scaled_size,
+)
+from lecturekit.layers.roi import LevelPool, to_rois
+from lecturekit.layers.rpn import RegionProposalNetwork, is_padding
+
+BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # box deltas are small numbers; so they count as much as the classes
+SMALLEST_SIDE = 1e-2  # detections with a smaller side are dropped, in pixels
+
+
+class BoxHead(nn.Module):
+    """Two fully connected layers: what the box and the class of a RoI are read from."""
+
+    def __init__(self, inputs: int, features: int):
+        super().__init__()
+        self.fc6 = nn.Linear(inputs, features)
+        self.fc7 = nn.Linear(features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.fc7(F.relu(self.fc6(x.flatten(1)))))  # [R, features]
+
+
+class BoxPredictor(nn.Module):
+    """Class logits [R, C] and, for each class, four box deltas [R, C, 4]."""
+
+    def __init__(self, features: int, num_classes: int):
+        super().__init__()
+        self.cls_score = nn.Linear(features, num_classes)
+        self.bbox_pred = nn.Linear(features, num_classes * 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.cls_score(x), self.bbox_pred(x).unflatten(1, (-1, 4))
+
+
+class MaskPredictor(nn.Sequential):
+    """Doubles the resolution and gives one mask logit per class: [R, C, 2S, 2S]."""
+
+    def __init__(self, channels: int, num_classes: int):
+        super().__init__()
+        self.conv5_mask = nn.ConvTranspose2d(channels, channels, 2, 2)
+        self.relu = nn.ReLU(inplace=True)
+        self.mask_fcn_logits = nn.Conv2d(channels, num_classes, 1)
+        for layer in (self.conv5_mask, self.mask_fcn_logits):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+
+def mask_head(inputs: int, channels: int, layers: int) -> nn.Sequential:
+    """A row of 3x3 convolutions with ReLU."""
+    head = nn.Sequential(*(conv_block(inputs if i == 0 else channels, channels) for i in range(layers)))
+    for block in head:
+        nn.init.kaiming_normal_(block[0].weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(block[0].bias)
+    return head
+
+
+class MaskRCNN(nn.Module):
+    """Training mode: `model(images, targets)` -> named losses. Eval mode: `model(images)` -> list of detections.
+
+    images: float tensors [3, H, W], RGB, 0..1, of any sizes. Targets: boxes [N, 4] xyxy in pixels, labels [N] in
+    1..num_classes-1, masks uint8 [N, H, W]. Detections: boxes [D, 4], labels [D], scores [D] (best first), masks float
+    [D, 1, H, W] in 0..1. `num_classes` counts the background, 0. Raises ValueError on anything else.
+    """
+
+    def __init__(
+        self,
+        backbone: BackboneWithFPN,
+        *,
+        num_classes: int = 91,
+        channels: int = 256,
+        pooling: str = "align",
+        min_size: int | tuple[int, ...] = 800,
+        max_size: int = 1333,
+        anchor_sizes: tuple[tuple[float, ...], ...] = ((32,), (64,), (128,), (256,), (512,)),
+        rpn: dict | None = None,
+        canonical_size: int = 224,
+        box_pool: int = 7,
+        box_features: int = 1024,
+        roi_samples: int = 512,
+        positive_fraction: float = 0.25,
+        mask_pool: int = 14,
+        mask_channels: int = 256,
+        mask_layers: int = 4,
+        score_threshold: float = 0.05,
+        nms_threshold: float = 0.5,
+        detections_per_image: int = 100,
+    ):
+        super().__init__()
+        self.num_classes = num_classes
+        self.min_size = (min_size,) if isinstance(min_size, int) else tuple(min_size)
+        self.max_size = max_size
+        self.roi_samples, self.positive_fraction = roi_samples, positive_fraction
+        self.score_threshold, self.nms_threshold = score_threshold, nms_threshold
+        self.detections_per_image = detections_per_image
+        self.backbone = backbone
+        self.rpn = RegionProposalNetwork(channels, Anchors(anchor_sizes), **(rpn or {}))
+        self.roi_heads = nn.ModuleDict(
+            {
+                "box_roi_pool": LevelPool(box_pool, pooling=pooling, canonical_size=canonical_size),
+                "box_head": BoxHead(channels * box_pool**2, box_features),
+                "box_predictor": BoxPredictor(box_features, num_classes),
+                "mask_roi_pool": LevelPool(mask_pool, pooling=pooling, canonical_size=canonical_size),
+                "mask_head": mask_head(channels, mask_channels, mask_layers),
+                "mask_predictor": MaskPredictor(mask_channels, num_classes),
+            }
+        )
+
+    def forward(self, images: list[Tensor], targets: list[dict[str, Tensor]] | None = None):
+        check_images(images)
+        if self.training:
+            check_targets(targets, images, self.num_classes)
+        originals = [tuple(image.shape[-2:]) for image in images]
+        batch, sizes = self.prepare(images)  # [B, 3, H, W]
+        features = self.backbone(batch)  # {"0": [B, channels, H/4, W/4], ... to H/32, and "pool" H/64}
+        padded = tuple(batch.shape[-2:])
+        if not self.training:
+            proposals, _ = self.rpn(features, sizes, padded)
+            return self.restore(self.detect(features, proposals, sizes), sizes, originals)
+        objects = collect(targets, originals, sizes)
+        proposals, losses = self.rpn(features, sizes, padded, objects.boxes)
+        return losses | self.losses(features, *self.choose(proposals, objects), objects)
+
+    def prepare(self, images: list[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
+        """Normalised, resized and padded pictures [B, 3, H, W], and their sizes before padding."""
+        resized = []
+        for image in images:
+            # one draw a picture in training, as in torchvision, so that the same seed gives the same losses
+            shorter = self.min_size[int(torch.rand(1) * len(self.min_size)) if self.training else -1]
+            size = scaled_size(image.shape[-2:], shorter, self.max_size)
+            resized.append(resize(normalise(image), size))
+        return pad_and_stack(resized), [tuple(image.shape[-2:]) for image in resized]
+
+    def choose(self, proposals: list[Tensor], objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
+        """The RoIs to learn from, a part of them positive: rois [R, 5], their labels [R] and their objects [R].
+
+        A proposal takes the label of the object it overlaps by IoU >= 0.5, background otherwise. The true boxes are added to
+        the proposals, so that there is something to learn from at the start.
+        """
+        true = zip(proposals, objects.boxes, objects.counts, strict=True)
+        boxes = [torch.cat((proposed, own[:n])) for proposed, own, n in true]
+        lengths = torch.tensor([len(b) for b in boxes], device=boxes[0].device)
+        boxes = pad_sequence(boxes, batch_first=True)  # [B, P, 4]
+        overlaps = B.iou(objects.boxes, boxes).masked_fill(
+            is_padding(objects.boxes)[..., None], -1
+        )  # [B, N, P]
+        matched = B.match(overlaps, high=0.5, low=0.5)  # [B, P]
+        labels = objects.labels.gather(1, matched.clamp(min=0)).masked_fill(matched < 0, 0)
+        absent = torch.arange(boxes.shape[1], device=boxes.device) >= lengths[:, None]
+        positive, negative = B.sample(
+            labels.masked_fill(absent, -1), self.roi_samples, self.positive_fraction
+        )
+        picture, index = (positive | negative).nonzero(as_tuple=True)
+        rois = torch.cat((picture[:, None].to(boxes), boxes[picture, index]), dim=1)  # [R, 5]
+        return rois, labels[picture, index], matched[picture, index].clamp(min=0)
+
+    def box_branch(self, features: dict[str, Tensor], rois: Tensor) -> tuple[Tensor, Tensor]:
+        """What is in each RoI, and where exactly: class logits [R, C] and box deltas per class [R, C, 4]."""
+        pooled = self.roi_heads["box_roi_pool"](features, rois)  # [R, channels, 7, 7]
+        return self.roi_heads["box_predictor"](self.roi_heads["box_head"](pooled))
+
+    def mask_branch(self, features: dict[str, Tensor], rois: Tensor, labels: Tensor) -> Tensor:
+        """Mask logits [R, 28, 28]: a mask per class is drawn, and the one of the given class [R] is taken."""
+        pooled = self.roi_heads["mask_roi_pool"](features, rois)  # [R, channels, 14, 14]
+        logits = self.roi_heads["mask_predictor"](self.roi_heads["mask_head"](pooled))  # [R, C, 28, 28]
+        return logits[torch.arange(len(labels), device=labels.device), labels]
+
+    def losses(
+        self, features: dict[str, Tensor], rois: Tensor, labels: Tensor, matched: Tensor, objects: Objects
+    ):
+        """L = L_class + L_box + L_mask (section 3): boxes and masks of the positive RoIs, for their true class only."""
+        logits, deltas = self.box_branch(features, rois)
+        positive = (labels > 0).nonzero()[:, 0]
+        found, label, which = rois[positive], labels[positive], matched[positive]
+        truth = B.encode(objects.boxes[found[:, 0].long(), which], found[:, 1:], BOX_WEIGHTS)  # [P, 4]
+        box = F.smooth_l1_loss(deltas[positive, label], truth, beta=1 / 9, reduction="sum")
+        masks = self.mask_branch(features, found, label)  # [P, 28, 28]
+        true_masks = crop_masks(objects.masks, found, which, masks.shape[-1])
+        mask = F.binary_cross_entropy_with_logits(masks, true_masks, reduction="sum")
+        return {
+            "loss_classifier": F.cross_entropy(logits, labels, reduction="sum") / max(1, len(rois)),
+            "loss_box_reg": box / max(1, len(rois)),
+            "loss_mask": mask / max(1, masks.numel()),
+        }
+
+    def detect(
+        self, features: dict[str, Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> list:
+        """Detections of each picture at its resized size: boxes [D, 4], labels [D], scores [D], masks [D, 28, 28]."""
+        from torchvision.ops import batched_nms
+
+        logits, deltas = self.box_branch(features, to_rois(proposals))
+        counts = [len(p) for p in proposals]
+        results = []
+        for boxes, scores, delta, size in zip(
+            proposals, logits.softmax(-1).split(counts), deltas.split(counts), sizes, strict=True
+        ):
+            roi, label = (scores[:, 1:] > self.score_threshold).nonzero(
+                as_tuple=True
+            )  # background is no detection
+            label = label + 1
+            boxes = B.clip(B.decode(delta[roi, label], boxes[roi], BOX_WEIGHTS), size)
+            large = ((boxes[:, 2:] - boxes[:, :2]) >= SMALLEST_SIDE).all(dim=1)
+            boxes, label, score = boxes[large], label[large], scores[roi, label][large]
+            kept = batched_nms(boxes, score, label, self.nms_threshold)[: self.detections_per_image]
+            results.append({"boxes": boxes[kept], "labels": label[kept], "scores": score[kept]})
+        labels = torch.cat([r["labels"] for r in results])
+        masks = self.mask_branch(features, to_rois([r["boxes"] for r in results]), labels).sigmoid()
+        for result, mask in zip(results, masks.split([len(r["labels"]) for r in results]), strict=True):
+            result["masks"] = mask
+        return results
+
+    def restore(self, results: list, sizes: list[tuple[int, int]], originals: list[tuple[int, int]]) -> list:
+        """Boxes back to the pixels of the pictures as they came, masks laid into them: [D, 1, H, W]."""
+        for result, size, original in zip(results, sizes, originals, strict=True):
+            result["boxes"] = resize_boxes(result["boxes"], size, original)
+            result["masks"] = paste_masks(result["masks"], result["boxes"], original)[:, None]
+        return results
+
+    @classmethod
+    def tiny(
+        cls, *, widths: tuple[int, ...] = (32, 48, 64, 96), norm: str = "batch", **changes
+    ) -> "MaskRCNN":
+        """For Toy Town at 128 px: six classes and background, about a minute of training on two CPU cores."""
+        sizes = (
+            dict(
+                num_classes=7,
+                channels=64,
+                min_size=128,
+                max_size=256,
+                anchor_sizes=((10,), (20,), (40,), (80,), (120,)),
+                rpn=dict(pre_nms=(200, 200), post_nms=(100, 100), samples=64),
+                canonical_size=112,
+                box_features=128,
+                roi_samples=32,
+                mask_channels=64,
+                mask_layers=2,
+            )
+            | changes
+        )
+        return cls(BackboneWithFPN(tiny_resnet(widths, norm), sizes["channels"]), **sizes)
+
+    @classmethod
+    def paper(
+        cls, *, norm: str = "auto", norm_eps: float = 1e-5, trainable_layers: int = 3, **changes
+    ) -> "MaskRCNN":
+        """ResNet-50-FPN for COCO, with the sizes and module names of torchvision's `maskrcnn_resnet50_fpn`.
+
+        Batch norms are frozen and of the backbone the last `trainable_layers` of 5 are trained, as in the paper. With
+        `norm="auto"` they become live as soon as a state dict is loaded that comes from live ones.
+        """
+        body = ResNet(norm="frozen" if norm == "auto" else norm, eps=norm_eps)
+        frozen = ("layer4", "layer3", "layer2", "layer1", "conv1")[trainable_layers:]
+        for name, parameter in body.named_parameters():
+            parameter.requires_grad_(trainable_layers == 5 or not name.startswith((*frozen, "bn1")))
+        model = cls(BackboneWithFPN(body, changes.get("channels", 256)), **changes)
+        model.adopt_norms = norm == "auto"
+        return model
+
+    adopt_norms = False
+
+    def load_state_dict(self, state_dict, *args, **kwargs):
+        """torch's, and knows the names of torchvision's older files."""
+        if self.adopt_norms and any(key.endswith("num_batches_tracked") for key in state_dict):
+            live_norms(self)
+        return super().load_state_dict(torchvision_names(state_dict), *args, **kwargs)
+
+    @classmethod
+    def from_official(cls, state_dict: dict[str, Tensor], **changes) -> "MaskRCNN":
+        """`paper()` with the weights of torchvision's `maskrcnn_resnet50_fpn`, in eval mode.
+
+        Published weights have frozen norms, which torchvision runs with eps 0; a state dict that counts batches comes from
+        live norms, eps 1e-5, all layers trainable. Raises ValueError naming the first wrong keys of another checkpoint.
+        """
+        live = any(key.endswith("num_batches_tracked") for key in state_dict)
+        norms = dict(norm="batch", trainable_layers=5) if live else dict(norm="frozen", norm_eps=0.0)
+        return load_official(lambda: cls.paper(**norms | changes), torchvision_names(state_dict))

@@ -1,0 +1,1 @@
+"""What several papers share: blocks, backbones, pyramids, boxes, anchors, RoI pooling."""

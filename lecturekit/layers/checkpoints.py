@@ -1,0 +1,62 @@
+"""Loading of other people's weights: a wrong checkpoint is refused with its first wrong keys."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+def check_state_dict(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
+    """Raises ValueError naming the first missing, unexpected and misshapen keys, if `state_dict` isn't for `model`."""
+    if not isinstance(state_dict, Mapping) or not all(isinstance(v, Tensor) for v in state_dict.values()):
+        raise ValueError(f"state_dict must map names to tensors, got a {type(state_dict).__name__}")
+    own = model.state_dict()
+    wrong = {
+        "missing": [k for k in own if k not in state_dict],
+        "unexpected": [k for k in state_dict if k not in own],
+        "misshapen": [
+            f"{k} {tuple(state_dict[k].shape)} instead of {tuple(v.shape)}"
+            for k, v in own.items()
+            if k in state_dict and state_dict[k].shape != v.shape
+        ],
+    }
+    found = [
+        f"{len(keys)} keys {kind}: {', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''}"
+        for kind, keys in wrong.items()
+        if keys
+    ]
+    if found:
+        raise ValueError(f"state_dict does not fit {type(model).__name__}; " + "; ".join(found))
+
+
+def load_official(
+    make: Callable[[], nn.Module], state_dict: Mapping[str, Tensor], unused: Iterable[str] = ()
+) -> nn.Module:
+    """The model of `make()` with the weights of `state_dict`, in eval mode; keys that start like one of `unused` are skipped.
+
+    The model is laid out without memory first, so that a wrong checkpoint is refused at once (see
+    `check_state_dict`) and nothing is initialised for nothing. All its buffers must be in its state dict.
+    """
+    with torch.device("meta"):
+        model = make()
+    if isinstance(state_dict, Mapping):
+        state_dict = {k: v for k, v in state_dict.items() if not k.startswith(tuple(unused))}
+    check_state_dict(model, state_dict)
+    model.to_empty(device="cpu").load_state_dict(state_dict)
+    return model.eval()
+
+
+def torchvision_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The files that torchvision publishes name some convolutions otherwise than its present modules do."""
+    changes = {
+        r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$": r"\1.0.\2",
+        r"^(rpn\.head\.conv)\.(weight|bias)$": r"\1.0.0.\2",
+        r"^(roi_heads\.mask_head)\.mask_fcn(\d)\.": lambda found: f"{found[1]}.{int(found[2]) - 1}.0.",
+    }
+    renamed = {}
+    for key, value in state_dict.items():
+        for old, new in changes.items():
+            key = re.sub(old, new, key)
+        renamed[key] = value
+    return renamed
