@@ -1,1 +1,7 @@
 """Datasets of the course, each a list of (image, target) in torchvision's convention."""
+
+from lecturekit.data.coco import CocoInstances
+from lecturekit.data.pictures import read_picture
+from lecturekit.data.town import TownClips, TownScenes, collate
+
+__all__ = ["CocoInstances", "TownClips", "TownScenes", "collate", "read_picture"]
