@@ -150,7 +150,7 @@ class MaskRCNN(nn.Module):
             return self.restore(self.detect(features, proposals, sizes), sizes, originals)
         objects = collect(targets, originals, sizes)
         proposals, losses = self.rpn(features, sizes, padded, objects.boxes)
-        return losses | self.losses(features, *self.choose(proposals, objects), objects)
+        return losses | self.roi_losses(features, *self.choose(proposals, objects), objects)
 
     def prepare(self, images: list[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
         """Normalised, resized and padded pictures [B, 3, H, W], and their sizes before padding."""
@@ -196,7 +196,7 @@ class MaskRCNN(nn.Module):
         logits = self.roi_heads["mask_predictor"](self.roi_heads["mask_head"](pooled))  # [R, C, 28, 28]
         return logits[torch.arange(len(labels), device=labels.device), labels]
 
-    def losses(
+    def roi_losses(
         self, features: dict[str, Tensor], rois: Tensor, labels: Tensor, matched: Tensor, objects: Objects
     ):
         """L = L_class + L_box + L_mask (section 3): boxes and masks of the positive RoIs, for their true class only."""
