@@ -3,7 +3,7 @@
 from lecturekit.town.backdrop import STUFF
 from lecturekit.town.cast import CLASSES, Actor
 from lecturekit.town.clip import Clip
-from lecturekit.town.people import BODY_KEYPOINTS, BODY_SKELETON, FACE_LANDMARKS
+from lecturekit.town.figures.person import BODY_KEYPOINTS, BODY_SKELETON, FACE_LANDMARKS
 from lecturekit.town.render import SEMANTIC, Labels, render
 from lecturekit.town.scene import Scene
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from lecturekit.town import palette
 from lecturekit.town.backdrop import LEVELS, STUFF
 from lecturekit.town.cast import CLASSES
-from lecturekit.town.people import BODY_KEYPOINTS, FACE_LANDMARKS
+from lecturekit.town.figures.person import BODY_KEYPOINTS, FACE_LANDMARKS
 from lecturekit.town.scene import Scene
 from lecturekit.town.sketch import ellipse
 
