@@ -43,15 +43,26 @@ class Exercise:
         return True
 
     def _hints(self, attempt) -> list[str]:
-        return [hint for hint, mistake in self.mistakes.items() if self._alike(attempt, mistake)][:1]
+        """What to tell about the mistake that `attempt` shares most of its wrong answers with, if most."""
+        answers = [(a, _answer(attempt, a)) for a in self.inputs]
+        wrong = [(a, got) for a, got in answers if self._differ(got, self.reference(*a))]
+        shared = {
+            hint: sum(not self._differ(got, _answer(mistake, a)) for a, got in wrong)
+            for hint, mistake in self.mistakes.items()
+        }
+        best = max(shared, key=shared.get, default="")
+        return [best] if best and shared[best] > len(wrong) / 2 else []
 
-    def _alike(self, attempt, mistake) -> bool:
-        """Whether two functions answer every input in the same way."""
-        try:
-            answers = [(attempt(*_copies(a)), mistake(*a)) for a in self.inputs]
-        except Exception:  # an attempt that fails on a later input resembles no mistake
-            return False
-        return not any(_difference(got, like, self.tolerance) for got, like in answers)
+    def _differ(self, got, expected) -> bool:
+        return got is None or expected is None or bool(_difference(got, expected, self.tolerance))
+
+
+def _answer(function, arguments):
+    """What a function returns, None where it fails."""
+    try:
+        return function(*_copies(arguments))
+    except Exception:  # a student's function may raise anything
+        return None
 
 
 def _copies(arguments):
