@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lecturekit.town import CLASSES, Clip, Labels, Scene
+from lecturekit.town import CLASSES, Clip, Labels, Scene, picture_size
 
 SMALLEST = 20  # visible pixels below which an instance is left out of the target
 
@@ -14,9 +14,9 @@ SMALLEST = 20  # visible pixels below which an instance is left out of the targe
 def to_sample(labels: Labels, image_id: int) -> tuple[torch.Tensor, dict]:
     """(image float32 [3,H,W] in 0..1, target) of a rendered scene.
 
-    target: boxes float32 [N,4] xyxy in pixels, labels int64 [N] (1 + index into CLASSES), masks uint8 [N,H,W],
-    keypoints float32 [N,17,3] (x, y in pixels, visibility 0, 1, 2), actor int64 [N] (who it is, the same in all
-    frames of a clip), image_id int. Instances of fewer than 20 visible pixels are left out.
+    target: boxes float32 [N,4] xyxy in pixels, labels int64 [N] (1 + index into CLASSES), masks uint8
+    [N,H,W], keypoints float32 [N,17,3] (x, y in pixels, visibility 0, 1, 2), actor int64 [N] (who it is, the
+    same in all frames of a clip), image_id int. Instances of fewer than 20 visible pixels are left out.
     """
     keep = labels.masks.sum((1, 2)) >= SMALLEST
     image = torch.from_numpy(np.ascontiguousarray(labels.image.transpose(2, 0, 1))).float() / 255
@@ -44,6 +44,12 @@ class _Town:
     small: float = 0.0
     night: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.count, int) or self.count < 0:
+            raise ValueError(f"count must be a whole number >= 0, got {self.count!r}")
+        picture_size(self.size)
+        Scene.random(self.first, **self._dials())
+
     def __len__(self) -> int:
         return self.count
 
@@ -66,8 +72,8 @@ class _Town:
 class TownScenes(_Town):
     """Scenes of the seeds first, first + 1, ...; sample i is (image, target) as in `to_sample`.
 
-    The dials are those of `Scene.random`. Seeds below 1,000,000 are for training, from 10,000,000 for validation,
-    from 20,000,000 for tuning.
+    The dials are those of `Scene.random`. Seeds below 1,000,000 are for training, from 10,000,000 for
+    validation, from 20,000,000 for tuning. Raises ValueError for a bad dial, size or count.
     """
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, dict]:

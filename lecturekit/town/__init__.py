@@ -1,10 +1,10 @@
-"""Toy Town: a small drawn world with every label that the lectures need. Everything is a pure function of a seed."""
+"""Toy Town: a small drawn world with every label that the lectures need, a pure function of a seed."""
 
 from lecturekit.town.backdrop import STUFF
 from lecturekit.town.cast import CLASSES, Actor
 from lecturekit.town.clip import Clip
 from lecturekit.town.figures.person import BODY_KEYPOINTS, BODY_SKELETON, FACE_LANDMARKS
-from lecturekit.town.render import SEMANTIC, Labels, render
+from lecturekit.town.render import SEMANTIC, Labels, picture_size, render
 from lecturekit.town.scene import Scene
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "Clip",
     "Labels",
     "Scene",
+    "picture_size",
     "render",
 ]

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lecturekit.town.cast import KINDS, Actor
+from lecturekit.town.backdrop import Backdrop
+from lecturekit.town.cast import Actor
 from lecturekit.town.render import Labels, picture_size, render
 from lecturekit.town.scene import Scene
 
@@ -55,7 +56,9 @@ class Clip:
     def __getitem__(self, t: int) -> Scene:
         if not 0 <= t < self.frames:
             raise IndexError(f"frame {t} of a clip of {self.frames}")
-        actors = tuple(_moved(a, m, t) for a, m in zip(self.start.actors, self.motions, strict=True))
+        actors = tuple(
+            _moved(a, m, t, self.start.backdrop) for a, m in zip(self.start.actors, self.motions, strict=True)
+        )
         return replace(self.start, actors=actors, shift=t * self.pan, drift=t * self.drift, frame=t)
 
     def render(
@@ -67,7 +70,7 @@ class Clip:
     def flow(self, t: int, size: int | tuple[int, int] = 128) -> np.ndarray:
         """How far each pixel of frame t has moved in frame t + 1: float32 [H,W,2], (dx, dy) in pixels.
 
-        Exact: what is seen at a pixel's centre belongs to a rigid part, and the part's similarity is known in both.
+        Exact: what a pixel's centre shows belongs to a rigid part, whose similarity is known in both frames.
         Raises IndexError when there is no frame t + 1.
         """
         height, width = picture_size(size)
@@ -100,14 +103,13 @@ def _motion(rng: np.random.Generator, actor: Actor) -> Motion:
     return Motion(0, 0, 0.35 * speed if actor.kind == "tree" else 0)
 
 
-def _moved(actor: Actor, motion: Motion, t: int) -> Actor:
-    """The actor at frame t; coming nearer it grows as the perspective of `Scene.random` would have it."""
-    dy = t * motion.dy
-    grow = 1 + 1.1 * dy / (KINDS["person"].front * 0.6 + actor.y) if dy else 1.0
+def _moved(actor: Actor, motion: Motion, t: int, backdrop: Backdrop) -> Actor:
+    """The actor at frame t, larger where it has come nearer."""
+    y = actor.y + t * motion.dy
     return replace(
         actor,
         x=actor.x + t * motion.dx,
-        y=actor.y + dy,
-        size=actor.size * grow,
+        y=y,
+        size=actor.size * backdrop.scale(y) / backdrop.scale(actor.y),
         phase=actor.phase + t * motion.dphase,
     )

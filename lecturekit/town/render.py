@@ -1,11 +1,14 @@
 """Draw a scene: one map of numbers gives the picture and every label.
 
-Each polygon is painted once, with a number of its own, into a map three times as large as the picture. Looked up in
-a table of colours and averaged 3 x 3 the map is the picture; looked up at the middle of each 3 x 3 block in the tables
-of actors, rigid parts and stuff it is the labels. So picture and labels agree, by day and by night.
+Each polygon is painted once, with a number of its own, into a map three times as large as the picture. Looked
+up in a table of colours and averaged 3 x 3 the map is the picture; looked up at the middle of each 3 x 3 block
+in the tables of actors, rigid parts and stuff it is the labels. So picture and labels agree, day and night.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -14,19 +17,21 @@ from lecturekit.town import palette
 from lecturekit.town.backdrop import LEVELS, STUFF
 from lecturekit.town.cast import CLASSES
 from lecturekit.town.figures.person import BODY_KEYPOINTS, FACE_LANDMARKS
-from lecturekit.town.scene import Scene
 from lecturekit.town.sketch import ellipse
+
+if TYPE_CHECKING:
+    from lecturekit.town.scene import Scene
 
 SEMANTIC = STUFF + CLASSES
 SUPER = 3  # supersampling
 SNAP = 16  # coordinates are rounded to 1 / SNAP pixel
 SHADOW = 0.72
-NOISE = 5  # grey levels of sensor noise
+NOISE = 4  # grey levels of sensor noise
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A picture [H,W] of a scene and all that is known of it. N counts actors with at least one visible pixel."""
+    """A picture [H,W] of a scene and all that is known of it. N counts the actors with a visible pixel."""
 
     image: np.ndarray  # uint8 [H,W,3], RGB
     ids: np.ndarray  # int32 [H,W]: 0 no actor, k + 1 for scene.actors[k]
@@ -48,7 +53,7 @@ class Labels:
     def panoptic(self) -> dict:
         """`id_map` int32 [H,W] and `segments` with `id`, `category_id` (index into SEMANTIC) and `isthing`.
 
-        Things have the ids of their actors (k + 1), stuff has ids beyond them. The segments partition the picture.
+        Things have the ids of their actors (k + 1), stuff has ids beyond them; together they fill the picture.
         """
         first = int(self.actor.max(initial=-1)) + 2
         id_map = np.where(self.ids > 0, self.ids, first + self.semantic.astype(np.int32))
@@ -63,7 +68,7 @@ class Labels:
 
 def picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """(height, width) of a size given as one number or a pair. Raises ValueError outside 16..2048 pixels."""
-    pair = (size, size) if isinstance(size, int | np.integer) else tuple(size)
+    pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2 or not all(isinstance(v, int | np.integer) and 16 <= v <= 2048 for v in pair):
         raise ValueError(
             f"size must be a whole number or (height, width), each 16..2048 pixels, got {size!r}"
@@ -145,13 +150,12 @@ class _Stage:
         a, b = (np.concatenate(v) for v in zip(ground, *parts, strict=True))
         self.a, self.b = height * a, height * b + origin
 
-        rows_stuff = scene.backdrop.rows(False)[1]
         stuff = np.array([p.stuff for p in scene.backdrop.patches], np.uint8)
         cloud = np.array([p.cloud for p in scene.backdrop.patches], np.int32)
         self.actor = np.zeros(total, np.int32)
         self.part = np.zeros(total, np.int32)
         self.stuff = np.zeros(total, np.uint8)
-        self.stuff[: 2 * self.bare] = np.tile(np.concatenate([rows_stuff, stuff]), 2)
+        self.stuff[: 2 * self.bare] = np.tile(np.concatenate([scene.backdrop.bands(), stuff]), 2)
         self.part[LEVELS : self.bare] = self.part[self.bare + LEVELS : 2 * self.bare] = cloud
         for k in self.order:
             actor, at = scene.actors[k], self.start[k]
@@ -161,7 +165,7 @@ class _Stage:
             self.part[numbers] = self.first[k] + np.array([s.part for s in actor.figure.shapes])
 
     def paint(self) -> tuple[np.ndarray, np.ndarray]:
-        """The map of numbers, uint16 [3H,3W], and the area in pixels of each actor inside the picture [actors]."""
+        """The map of numbers, uint16 [3H,3W], and the area in pixels of each actor in the picture."""
         shape = (SUPER * self.height, SUPER * self.width)
         levels = (np.arange(shape[0]) * LEVELS // shape[0]).astype(np.uint16)
         numbers = np.repeat(levels[:, None], shape[1], axis=1)
@@ -213,7 +217,7 @@ class _Stage:
     def colour(self, numbers: np.ndarray, night: bool) -> np.ndarray:
         """The picture, uint8 [H,W,3], of a map of numbers."""
         backdrop = self.scene.backdrop
-        rows, _ = backdrop.rows(night)
+        rows = backdrop.rows(night)
         bare = np.concatenate([rows, backdrop.colours(rows, night)])
         shadow = bare * (0.86 if night else SHADOW)
         colours = [bare, shadow, *(self._actor_colours(k, night) for k in self.order)]
@@ -222,7 +226,9 @@ class _Stage:
         fine = table.view(np.uint32)[:, 0].take(numbers)
         large = Image.frombuffer("RGBX", numbers.shape[::-1], fine, "raw", "RGBX", 0, 1)
         image = np.asarray(large.reduce(SUPER))[:, :, :3]
-        return self._shine(image) if night else image
+        if night:
+            image = self._shine(image, numbers[SUPER // 2 :: SUPER, SUPER // 2 :: SUPER])
+        return image
 
     def _actor_colours(self, k: int, night: bool) -> np.ndarray:
         actor = self.scene.actors[k]
@@ -236,10 +242,11 @@ class _Stage:
                     colours[row] = shape.glow
         return colours
 
-    def _shine(self, image: np.ndarray) -> np.ndarray:
-        """Add the pools of light of windows and cars."""
+    def _shine(self, image: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Add the pools of light of windows and cars, but not on what stands nearer."""
         light = image.astype(np.float32)
         for k in self.order:
+            stop = self.start[k] + len(self.scene.actors[k].figure.shapes)
             for lamp in self.scene.actors[k].figure.lamps:
                 a, b = self.a[self.first[k] + lamp.part], self.b[self.first[k] + lamp.part]
                 centre, rx, ry = a * lamp.point + b, abs(a) * lamp.radii[0], abs(a) * lamp.radii[1]
@@ -248,7 +255,7 @@ class _Stage:
                 x = np.exp(-(((np.arange(x0, min(x1, self.width)) + 0.5 - centre.real) / rx) ** 2))
                 y = np.exp(-(((np.arange(y0, min(y1, self.height)) + 0.5 - centre.imag) / ry) ** 2))
                 pool = (y[:, None] * x)[:, :, None] * (0.45 * np.array(lamp.colour))
-                light[y0:y1, x0:x1] += pool
+                light[y0:y1, x0:x1] += pool * (seen[y0:y1, x0:x1, None] < stop)
         return np.clip(light, 0, 255).astype(np.uint8)
 
     def marks(self, k: int, names: tuple[str, ...], ids: np.ndarray) -> np.ndarray:

@@ -7,9 +7,12 @@ import numpy as np
 
 from lecturekit.town.backdrop import Backdrop
 from lecturekit.town.cast import CLASSES, KINDS, Actor
+from lecturekit.town.figures import person
+from lecturekit.town.render import Labels, render
 
 TRIES = 18  # places tried for each actor
-WORST = 0.6  # no actor should be hidden by more than this share of its box
+PARTLY = 0.3  # the share hidden that is aimed at where an actor shall hide another or be hidden
+WORST = 0.6  # the share that should stay the most
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,15 @@ class Scene:
             scale = float(rng.uniform(0.88, 1.12)) * (0.5 if rng.random() < small else 1.0)
             hide, cut = rng.random() < occlusion, rng.random() < truncation
             if twin and placed:
-                placed.append(_beside(rng, placed[-1], aspect))
+                placed.append(_beside(rng, placed[-1], placed, aspect))
             else:
                 placed.append(_place(rng, new, placed, scale, hide, cut, backdrop, aspect))
         return cls(int(seed), tuple(placed), backdrop, float(aspect), bool(night))
 
-    def render(self, size: int | tuple[int, int] = 128, *, night: bool | None = None, noise: bool = True):
+    def render(
+        self, size: int | tuple[int, int] = 128, *, night: bool | None = None, noise: bool = True
+    ) -> Labels:
         """Draw the scene; see `lecturekit.town.render.render`."""
-        from lecturekit.town.render import render
-
         return render(self, size, night=night, noise=noise)
 
     def order(self) -> list[int]:
@@ -105,53 +108,66 @@ def _check(seed, actors, classes, aspect, **dials) -> None:
 
 
 def _place(rng, actor, placed, scale, hide, cut, backdrop, aspect) -> Actor:
-    """Try some places and take the first that is as free, or as crowded, as wished; else the nearest to it."""
+    """Try some places; take the first that is as free, or as crowded, as wished, else the nearest to that."""
     kind = KINDS[actor.kind]
-    fill = {id(a): KINDS[a.kind].fill for a in placed}
-    before = _hidden(placed, fill)
+    scale *= kind.size * (person.CHILD if actor.kind == "person" and actor.look[0] == "child" else 1.0)
+    others = [_Spot(a) for a in placed]
+    hidden = [sum(_cover(a, b) for b in others) for a in others]
     best, best_score = actor, np.inf
-    child = actor.kind == "person" and actor.look[0] == "child"
     for _ in range(TRIES):
-        depth = float(rng.uniform(kind.back, kind.front))
-        y = backdrop.horizon + depth * (1 - backdrop.horizon)
-        size = kind.size * scale * (0.62 + 0.55 * depth) * (0.74 if child else 1.0)
-        x0, _, x1, _ = (size * v for v in actor.figure.box)
+        y = backdrop.horizon + float(rng.uniform(kind.back, kind.front)) * (1 - backdrop.horizon)
+        size = scale * backdrop.scale(y)
+        x0, x1 = size * actor.figure.box[0], size * actor.figure.box[2]
         if cut:
             out = float(rng.uniform(0.25, 0.5)) * (x1 - x0)
             x = -x0 - out if rng.random() < 0.5 else aspect - x1 + out
         else:
             x = float(rng.uniform(min(-x0, aspect / 2), max(aspect - x1, aspect / 2)))
         trial = replace(actor, x=x, y=y, size=size)
-        fill[id(trial)] = kind.fill
-        after = _hidden([*placed, trial], fill)
-        change = max([after[-1], *(b - a for a, b in zip(before, after, strict=False))])
-        goal = 0.3 if hide and placed else 0.0
-        score = abs(change - goal) + 10 * max(0.0, max(after) - WORST)
+        spot = _Spot(trial)
+        own = sum(_cover(spot, other) for other in others)
+        more = [_cover(other, spot) for other in others]
+        worst = max([own, *(h + m for h, m in zip(hidden, more, strict=True))])
+        goal = PARTLY if hide and placed else 0.0
+        score = abs(max([own, *more]) - goal) + 10 * max(0.0, worst - WORST)
         if score < best_score:
             best, best_score = trial, score
-        if score < (0.18 if goal else 0.02):
+        if score < (0.6 * PARTLY if goal else 0.02):
             break
     return best
 
 
-def _beside(rng, actor, aspect) -> Actor:
-    """A near twin that touches the actor, on the side with more room."""
+def _beside(rng, actor, placed, aspect) -> Actor:
+    """A near twin that touches the actor, on the side where it hides less and stays more in the picture."""
     twin = actor.twin(rng)
     x0, _, x1, _ = actor.box()
-    step = float(rng.uniform(0.55, 0.85)) * (x1 - x0)
-    side = 1 if (x0 + x1) / 2 < aspect / 2 else -1
-    return replace(twin, x=actor.x + side * step, y=actor.y + float(rng.uniform(-0.012, 0.012)))
+    step, y = float(rng.uniform(0.55, 0.85)) * (x1 - x0), actor.y + float(rng.uniform(-0.012, 0.012))
+    others = [_Spot(other) for other in placed]
+    best, best_score = twin, np.inf
+    for side in (-1, 1):
+        trial = replace(twin, x=actor.x + side * step, y=y)
+        spot = _Spot(trial)
+        outside = max(0.0, -spot.x0, spot.x1 - aspect) / (x1 - x0)
+        score = outside + max(max(_cover(other, spot), _cover(spot, other)) for other in others)
+        if score < best_score:
+            best, best_score = trial, score
+    return best
 
 
-def _hidden(actors: list[Actor], fill: dict[int, float]) -> list[float]:
-    """Roughly which share of each actor is hidden, from boxes and how well each class fills its own."""
-    boxes = [actor.box() for actor in actors]
-    shares = []
-    for a, (x0, y0, x1, y1) in zip(actors, boxes, strict=True):
-        covered = 0.0
-        for b, (u0, v0, u1, v1) in zip(actors, boxes, strict=True):
-            if b.y > a.y:
-                overlap = max(0.0, min(x1, u1) - max(x0, u0)) * max(0.0, min(y1, v1) - max(y0, v0))
-                covered += overlap * fill[id(b)]
-        shares.append(covered / ((x1 - x0) * (y1 - y0)))
-    return shares
+class _Spot:
+    """Where an actor stands: its box, its depth, and how well its class fills its box."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.x0, self.y0, self.x1, self.y1 = actor.box()
+        self.depth, self.fill = actor.y, KINDS[actor.kind].fill
+
+
+def _cover(back: _Spot, front: _Spot) -> float:
+    """Roughly which share of `back` is hidden by `front`; 0 if it is not in front."""
+    if front.depth <= back.depth:
+        return 0.0
+    width = min(back.x1, front.x1) - max(back.x0, front.x0)
+    height = min(back.y1, front.y1) - max(back.y0, front.y0)
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height * front.fill / ((back.x1 - back.x0) * (back.y1 - back.y0))

@@ -1,14 +1,14 @@
 """Figures as rigid parts: polygons in the complex plane, joints, marks and lamps.
 
-A point is a complex number x + iy with y down, so that one complex pair (a, b) is a similarity of the plane,
-z -> a z + b: rotation and scale in `a`, shift in `b`. Every part of a figure moves by such a pair, which is what
-makes optical flow exact. Ellipses are polygons too, since only points can be moved rigidly.
+A point is a complex number x + iy with y down, so that a complex pair (a, b) is a similarity of the plane,
+z -> a z + b: rotation and scale in `a`, shift in `b`. Every part of a figure moves by such a pair, which makes
+optical flow exact. Ellipses are polygons too, since only points can be moved rigidly.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -59,9 +59,9 @@ def limb(p: complex, q: complex, r: float, s: float | None = None, n: int = 7) -
 
 @dataclass(frozen=True)
 class Shape:
-    """One filled polygon of a figure: points[start:stop], painted in the colour that the actor has for `role`.
+    """One filled polygon of a figure: points[start:stop], in the colour that the actor has for `role`.
 
-    `shade` below 1 darkens the colour, above 1 mixes it with white. `glow` is the colour at night of what shines.
+    `shade` below 1 darkens the colour, above 1 mixes it with white. `glow` is the colour of lights at night.
     """
 
     start: int
@@ -94,10 +94,16 @@ class Figure:
     joints: tuple[complex, ...]  # origin of each part in its parent's frame
     marks: Mapping[str, tuple[int, complex]]  # named points, such as "left_knee"
     lamps: tuple[Lamp, ...]
-    box: tuple[float, float, float, float]  # x0, y0, x1, y1 at rest
+
+    @cached_property
+    def box(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 of the figure at rest."""
+        a, b = (np.array(v) for v in self.pose({}))
+        rest = a[self.owner] * self.points + b[self.owner]
+        return float(rest.real.min()), float(rest.imag.min()), float(rest.real.max()), float(rest.imag.max())
 
     def pose(self, angles: Mapping[str, float], lift: complex = 0j) -> tuple[list[complex], list[complex]]:
-        """The pair (a, b) of each part, from the figure's frame, after turning parts by `angles` (radians)."""
+        """The pair (a, b) of each part in the figure's frame, its parts turned by `angles` (radians)."""
         a: list[complex] = []
         b: list[complex] = []
         for name, parent, joint in zip(self.names, self.parents, self.joints, strict=True):
@@ -150,24 +156,13 @@ class Sketch:
         def flip(z: complex) -> complex:
             return -z.conjugate() if mirror else z
 
-        points = np.array([flip(z) for z in self._points])
-        joints = tuple(flip(z) for z in self._joints)
-        owner = np.array(self._owner, dtype=np.intp)
-        marks = {name: (part, flip(z)) for name, (part, z) in self._marks.items()}
-        lamps = tuple(Lamp(lamp.part, flip(lamp.point), lamp.radii, lamp.colour) for lamp in self._lamps)
-        figure = Figure(
-            points,
-            owner,
-            tuple(self._shapes),
-            tuple(self._names),
-            tuple(self._parents),
-            joints,
-            marks,
-            lamps,
-            (),
+        return Figure(
+            points=np.array([flip(z) for z in self._points]),
+            owner=np.array(self._owner, dtype=np.intp),
+            shapes=tuple(self._shapes),
+            names=tuple(self._names),
+            parents=tuple(self._parents),
+            joints=tuple(flip(z) for z in self._joints),
+            marks={name: (part, flip(z)) for name, (part, z) in self._marks.items()},
+            lamps=tuple(replace(lamp, point=flip(lamp.point)) for lamp in self._lamps),
         )
-        a, b = (np.array(v) for v in figure.pose({}))
-        rest = a[owner] * points + b[owner]
-        bounds = (rest.real.min(), rest.imag.min(), rest.real.max(), rest.imag.max())
-        object.__setattr__(figure, "box", tuple(float(v) for v in bounds))
-        return figure

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lecturekit.town.palette import CAPS, HAIR, SHIRTS, SHOES, SKIN, TROUSERS, pick
+from lecturekit.town.palette import CAPS, DARK_HAIR, HAIR, SHIRTS, SHOES, SKIN, TROUSERS, pick
 from lecturekit.town.sketch import RGB, Figure, Sketch, box, ellipse, limb, poly
 
 BODY_KEYPOINTS = (
@@ -29,10 +29,11 @@ BODY_KEYPOINTS = (
 )
 FACE_LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 BODY_SKELETON = (
-    (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10),
-    (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
+    (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9),
+    (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
 )  # fmt: skip
 
+CHILD = 0.74  # height of a child, of an adult
 BUILDS = ("adult", "child", "stout")
 HAIRS = ("short", "long", "bun", "curly", "cap", "fringe")
 CLOTHES = ("trousers", "shorts", "skirt", "dress")
@@ -41,7 +42,7 @@ SIDES = (("right", -1), ("left", 1))  # a person faces us: the left hand is on t
 
 
 def look(rng: np.random.Generator) -> tuple:
-    """(build, hair, clothes, turn, action): `turn` -1, 0, 1 looks to the picture's left, to us, to its right."""
+    """(build, hair, clothes, turn, action): `turn` -1, 0, 1 looks to the left, to us, to the right."""
     build = BUILDS[rng.choice(3, p=(0.55, 0.27, 0.18))]
     hair, clothes = HAIRS[rng.integers(len(HAIRS))], CLOTHES[rng.integers(len(CLOTHES))]
     action = ACTIONS[rng.choice(4, p=(0.5, 0.18, 0.2, 0.12))]
@@ -49,23 +50,30 @@ def look(rng: np.random.Generator) -> tuple:
     return build, hair, clothes, turn, action
 
 
+def another_pose(same: tuple, rng: np.random.Generator) -> tuple:
+    """The look with the same build, hair and clothes, turned elsewhere and doing something else."""
+    return (*same[:3], *look(rng)[3:])
+
+
 def colours(rng: np.random.Generator) -> dict[str, RGB]:
     """A colour for each role of the figure."""
+    skin = pick(rng, SKIN, 6)
+    hair = pick(rng, HAIR if sum(skin) > 430 else DARK_HAIR, 8)
     return {
-        "skin": pick(rng, SKIN, 6),
-        "hair": pick(rng, HAIR, 8),
+        "skin": skin,
+        "hair": hair,
         "shirt": pick(rng, SHIRTS, 14),
         "trousers": pick(rng, TROUSERS, 10),
         "shoes": pick(rng, SHOES, 8),
         "hat": pick(rng, CAPS, 10),
         "eye": (38, 32, 44),
-        "mouth": (150, 50, 60),
-        "cheek": (236, 130, 120),
+        "mouth": (156, 44, 56) if sum(skin) > 430 else (104, 26, 40),
+        "cheek": tuple((7 * v + 3 * red) // 10 for v, red in zip(skin, (240, 84, 90), strict=True)),
     }
 
 
 def pose(look: tuple, phase: float, jitter: tuple[float, ...]) -> tuple[dict[str, float], complex]:
-    """Angles of the parts (radians) and the lift of the hips, for an action at `phase` (2 pi is one cycle)."""
+    """Angles of the parts (radians) and the lift of the hips at `phase` (2 pi is one cycle)."""
     *_, turn, action = look
     swing, way = math.sin(phase), turn or 1
     angles = {"head": 0.25 * jitter[0]}
@@ -76,8 +84,10 @@ def pose(look: tuple, phase: float, jitter: tuple[float, ...]) -> tuple[dict[str
         if action == "walk":
             leg = 0.55 * near * way
             knee = way * (0.12 + 0.5 * max(0.0, math.cos(phase) * -sign))
-            arm, elbow = -0.6 * near * way - 0.1 * sign, -0.45 * way
-            lift = 0.012j * math.cos(2 * phase)
+            arm = -0.5 * near * way - 0.14 * sign
+            arm = sign * min(sign * arm, 0.1)  # a hand in front of the body stays on its side
+            elbow = -0.4 * way if arm * way < 0 else -0.12 * way
+            lift = 0.39j * (1 - math.cos(0.55 * swing))  # wide steps bring the hips down
         elif action == "cheer":
             arm, elbow = (-2.5 + 0.2 * swing) * sign, -0.25 * sign
         elif action == "wave" and sign * (1 if jitter[1] > 0 else -1) > 0:
@@ -147,7 +157,7 @@ def _torso(sketch: Sketch, clothes: str, girth: float, top: float) -> None:
 
 
 def _arms(sketch: Sketch) -> None:
-    for (side, sign), shade in zip(SIDES, (0.8, 0.88), strict=True):
+    for (side, _), shade in zip(SIDES, (0.8, 0.88), strict=True):
         upper, lower = f"{side}_upper_arm", f"{side}_lower_arm"
         sketch.add(lower, "skin", limb(0j, 0.14j, 0.034, 0.032), 0.97)
         sketch.add(lower, "skin", ellipse(0, 0.158, 0.04, n=10))
