@@ -1,10 +1,10 @@
 """Average precision of boxes and masks, as COCO defines it, through faster-coco-eval.
 
-Predictions and targets follow torchvision's convention, one dict per picture: `boxes` [N,4] xyxy in pixels, `labels`
-[N] from 1, `scores` [N], `masks` [N,H,W] or [N,1,H,W] (a prediction's are cut at 0.5). Targets may have `iscrowd` [N]
-(regions that forgive the detections in them) and `area` [N] (otherwise the mask's, or the box's). At most the 100
-best detections of a class and picture count. A class without objects is left out of every mean, and so its false
-alarms are; what then has no class left is undefined: None.
+Predictions and targets follow torchvision's convention, one dict per picture: `boxes` [N,4] xyxy in pixels,
+`labels` [N] from 1, `scores` [N], `masks` [N,H,W] or [N,1,H,W] (a prediction's are cut at 0.5). Targets may
+have `iscrowd` [N] (regions that forgive the detections in them) and `area` [N] (otherwise the mask's, or the
+box's). At most the 100 best detections of a class and picture count. A class without objects is left out of
+every mean, and so its false alarms are; what then has no class left is undefined: None.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,8 @@ def ap_by_class(
     kind: str = "mask",
     iou_thresholds: Sequence[float] | None = None,
 ) -> dict[int, float | None]:
-    """The AP of each label that occurs among the targets or the predictions, averaged over the IoU thresholds."""
+    """The AP of each label that occurs among the targets or the predictions, averaged over the IoU
+    thresholds."""
     precision = _precision(predictions, targets, kind, _thresholds(iou_thresholds))
     return {label: _mean(precision[:, :, i, 0]) for i, label in enumerate(_labels(predictions, targets))}
 
@@ -91,9 +92,7 @@ def _precision(predictions, targets, kind, thresholds, sizes=None) -> np.ndarray
     if kind not in KINDS:
         raise ValueError(f"kinds: 'mask' or 'box' is expected, got {kind!r}")
     if len(predictions) != len(targets):
-        raise ValueError(
-            f"predictions: one for each of the {len(targets)} targets is expected, got {len(predictions)}"
-        )
+        raise ValueError(f"predictions: {len(predictions)} came for {len(targets)} targets")
     truths, found, images = [], [], []
     for i, (prediction, target) in enumerate(zip(predictions, targets, strict=True)):
         objects = _annotations(target, kind, f"targets[{i}]", scored=False)
@@ -130,11 +129,10 @@ def _annotations(one: Mapping, kind: str, where: str, scored: bool) -> list[dict
     for key, value in values.items():
         if len(value) != n:
             raise ValueError(f"{where}: {key} has {len(value)} entries for {n} labels")
+    if scored and not np.isfinite(values["scores"].astype(float)).all():
+        raise ValueError(f"{where}: scores must be finite, got {values['scores'].tolist()}")
     annotations = [{"category_id": int(label), "iscrowd": 0} for label in values["labels"]]
-    if kind == "box":
-        shapes = _boxes(values["boxes"], where)
-    else:
-        shapes = _masks(values["masks"], where)
+    shapes = _boxes(values["boxes"], where) if kind == "box" else _masks(values["masks"], where)
     for k, (annotation, shape) in enumerate(zip(annotations, shapes, strict=True)):
         annotation.update(shape)
         if scored:

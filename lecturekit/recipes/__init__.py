@@ -38,13 +38,8 @@ def get(name: str):
 
 
 def row(name: str) -> dict:
-    """What `lecturekit list` says of a system: {system, lecture, paper, year, arxiv, params: {tiny, paper}}."""
-    get_entry = CATALOGUE[name]
-    return {
-        "system": name,
-        "lecture": get_entry.lecture,
-        "paper": get_entry.title,
-        "year": get_entry.year,
-        "arxiv": get_entry.arxiv,
-        "params": {"tiny": get_entry.tiny, "paper": get_entry.paper},
-    }
+    """A system as `lecturekit list` tells it: {system, lecture, paper, year, arxiv, params: {tiny,
+    paper}}."""
+    entry = CATALOGUE[name]
+    told = {"lecture": entry.lecture, "paper": entry.title, "year": entry.year, "arxiv": entry.arxiv}
+    return {"system": name, **told, "params": {"tiny": entry.tiny, "paper": entry.paper}}

@@ -1,7 +1,8 @@
 """A training is a game: players take turns at one model, each with losses and parameters of its own."""
 
+import contextlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
@@ -77,6 +78,20 @@ class Turn(nn.Module):
         return losses(self.model, batch, player)
 
 
+@contextlib.contextmanager
+def holding(parameters: list[nn.Parameter], but: list[nn.Parameter]) -> Iterator[None]:
+    """Inside, no parameter requires a gradient but those of `but`; afterwards all of them do again."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    for parameter in but:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
+
+
 def gradients(
     turn: nn.Module, batch, player: str, game: Mapping[str, list], clip: float, step: int
 ) -> dict[str, float]:
@@ -85,17 +100,15 @@ def gradients(
     The other players' parameters hold still meanwhile: they require no gradients. Returns the losses' values,
     the mean over all processes. Raises NonFiniteLoss.
     """
-    for parameter in (p for parameters in game.values() for p in parameters):
-        parameter.requires_grad_(False)
     for parameter in game[player]:
-        parameter.requires_grad_(True)
         parameter.grad = None
-    found = turn(batch, player)
-    values = processes.mean(torch.stack([v.detach().float() for v in found.values()])).tolist()
-    for name, value in zip(found, values, strict=True):
-        if not math.isfinite(value):
-            raise NonFiniteLoss(step, player, name, value)
-    sum(found.values()).backward()
+    with holding([p for parameters in game.values() for p in parameters], but=game[player]):
+        found = turn(batch, player)
+        values = processes.mean(torch.stack([v.detach().float() for v in found.values()])).tolist()
+        for name, value in zip(found, values, strict=True):
+            if not math.isfinite(value):
+                raise NonFiniteLoss(step, player, name, value)
+        sum(found.values()).backward()
     grads = [p.grad for p in game[player] if p.grad is not None]
     norm = get_total_norm(grads)
     if not math.isfinite(norm):
