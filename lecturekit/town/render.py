@@ -1,8 +1,8 @@
 """Draw a scene: one map of numbers gives the picture and every label.
 
 Each polygon is painted once, with a number of its own, into a map three times as large as the picture. Looked
-up in a table of colours and averaged 3 x 3 the map is the picture; looked up at the middle of each 3 x 3 block
-in the tables of actors, rigid parts and stuff it is the labels. So picture and labels agree, day and night.
+up in a table of colours and averaged 3 x 3 it is the picture; looked up at the middle of each 3 x 3 block in
+the tables of actors, rigid parts and stuff it is the labels. So picture and labels agree, day and night.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Labels:
     def panoptic(self) -> dict:
         """`id_map` int32 [H,W] and `segments` with `id`, `category_id` (index into SEMANTIC) and `isthing`.
 
-        Things have the ids of their actors (k + 1), stuff has ids beyond them; together they fill the picture.
+        Things have the ids of their actors (k + 1), stuff has ids beyond; together they fill the picture.
         """
         first = int(self.actor.max(initial=-1)) + 2
         id_map = np.where(self.ids > 0, self.ids, first + self.semantic.astype(np.int32))

@@ -1,8 +1,8 @@
 """Figures as rigid parts: polygons in the complex plane, joints, marks and lamps.
 
 A point is a complex number x + iy with y down, so that a complex pair (a, b) is a similarity of the plane,
-z -> a z + b: rotation and scale in `a`, shift in `b`. Every part of a figure moves by such a pair, which makes
-optical flow exact. Ellipses are polygons too, since only points can be moved rigidly.
+z -> a z + b: rotation and scale in `a`, shift in `b`. Every part of a figure moves by such a pair, so that
+optical flow is exact. Ellipses are polygons too, since only points can be moved rigidly.
 """
 
 import math

@@ -1,0 +1,91 @@
+"""Toy Town as a dataset."""
+
+import pytest
+import torch
+
+from lecturekit.data.town import TownClips, TownScenes, collate
+from lecturekit.town import CLASSES, Scene
+
+
+def test_a_sample_has_torchvisions_form():
+    image, target = TownScenes(first=40, count=2, size=(64, 96))[1]
+    assert image.shape == (3, 64, 96)
+    assert image.dtype == torch.float32
+    assert 0 <= image.min() < image.max() <= 1
+    count = len(target["labels"])
+    assert target["boxes"].shape == (count, 4)
+    assert target["boxes"].dtype == torch.float32
+    assert target["labels"].dtype == torch.int64
+    assert target["masks"].shape == (count, 64, 96)
+    assert target["masks"].dtype == torch.uint8
+    assert target["keypoints"].shape == (count, 17, 3)
+    assert target["image_id"] == 41
+
+
+def test_samples_are_the_scenes_of_their_seeds():
+    data = TownScenes(first=7, count=3)
+    view = Scene.random(8).render(128)
+    image, target = data[1]
+    assert torch.equal(
+        (image * 255).round().to(torch.uint8), torch.from_numpy(view.image.copy()).permute(2, 0, 1)
+    )
+    keep = view.masks.sum((1, 2)) >= 20
+    assert target["masks"].numpy().astype(bool).tolist() == view.masks[keep].tolist()
+    assert target["boxes"].tolist() == view.boxes[keep].tolist()
+    assert target["keypoints"].tolist() == view.body[keep].tolist()
+
+
+def test_slivers_are_left_out_of_the_target():
+    dials = {"size": 64, "actors": (12, 12), "small": 1.0, "occlusion": 1.0}
+    data = TownScenes(count=30, **dials)
+    areas = torch.cat([data[i][1]["masks"].sum((1, 2)) for i in range(30)])
+    assert areas.min() >= 20
+    seen = sum(
+        len(Scene.random(i, actors=(12, 12), small=1.0, occlusion=1.0).render(64).labels) for i in range(30)
+    )
+    assert len(areas) < seen
+
+
+def test_dials_reach_the_scene():
+    data = TownScenes(count=6, classes=("cat",), actors=(1, 2), night=True)
+    assert {int(label) for i in range(6) for label in data[i][1]["labels"]} == {CLASSES.index("cat") + 1}
+    assert data[0][0].mean() < 0.7 * TownScenes(count=1, classes=("cat",), actors=(1, 2))[0][0].mean()
+
+
+def test_it_is_a_sequence():
+    data = TownScenes(first=5, count=3)
+    assert len(data) == len(list(data)) == 3
+    assert data.class_names == CLASSES
+    with pytest.raises(IndexError):
+        data[3]
+
+
+def test_the_repr_names_every_dial():
+    """Recipes are identified by it."""
+    assert repr(TownScenes(first=3, alike=0.5)) != repr(TownScenes(first=3))
+    assert eval(repr(TownScenes(first=3, alike=0.5))) == TownScenes(first=3, alike=0.5)
+
+
+def test_clips_keep_actors():
+    frames = TownClips(first=2, count=1, frames=3, size=64)[0]
+    assert len(frames) == 3
+    first = dict(zip(frames[0][1]["actor"].tolist(), frames[0][1]["labels"].tolist(), strict=True))
+    for _, target in frames:
+        pairs = zip(target["actor"].tolist(), target["labels"].tolist(), strict=True)
+        assert all(first.get(actor, label) == label for actor, label in pairs)
+
+
+def test_collate_makes_two_lists():
+    data = TownScenes(count=2, size=64)
+    images, targets = collate([data[0], data[1]])
+    assert [image.shape for image in images] == [(3, 64, 64)] * 2
+    assert [target["image_id"] for target in targets] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "bad", [{"count": -1}, {"size": 4}, {"alike": 2}, {"classes": ("dog",)}, {"first": -3}]
+)
+def test_bad_dials_are_named_at_once(bad):
+    (name,) = bad
+    with pytest.raises(ValueError, match="seed" if name == "first" else name):
+        TownScenes(**bad)

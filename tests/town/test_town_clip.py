@@ -1,0 +1,145 @@
+"""Clips: actors keep their ids, and flow says where every pixel goes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lecturekit.town import BODY_KEYPOINTS, STUFF, Clip, Scene
+
+
+def strays(clip, t, size, flow):
+    """Share of pixels whose flow leads to what they do not show and what cannot hide it.
+
+    Each pixel of frame t is followed to frame t + 1. There it must land on the same actor (or stuff), on an
+    actor that stands in front of it, or outside the picture. Labels are samples at pixel centres, so borders
+    may be off by a pixel: the eight neighbours of the landing pixel count too.
+    """
+    now, after = (clip[s].render(size, noise=False) for s in (t, t + 1))
+    height, width = now.ids.shape
+    order = clip[t + 1].order()
+    depth = np.full(len(order) + 1, -1)
+    depth[[k + 1 for k in order]] = np.arange(len(order))
+    rows, columns = np.mgrid[:height, :width]
+    x = np.floor(columns + 0.5 + flow[..., 0]).astype(int)
+    y = np.floor(rows + 0.5 + flow[..., 1]).astype(int)
+    fine = np.zeros(now.ids.shape, bool)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            u, v = x + dx, y + dy
+            outside = (u < 0) | (u >= width) | (v < 0) | (v >= height)
+            u, v = np.clip(u, 0, width - 1), np.clip(v, 0, height - 1)
+            same = (after.ids[v, u] == now.ids) & ((now.ids > 0) | (after.semantic[v, u] == now.semantic))
+            hidden = depth[after.ids[v, u]] > depth[now.ids]
+            fine |= outside | same | hidden
+    return 1 - fine.mean()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**7), st.integers(0, 3), st.sampled_from([96, (64, 120), 160]))
+def test_flow_leads_every_visible_pixel_to_the_same_actor(seed, t, size):
+    clip = Clip.random(seed, frames=5, actors=(3, 8))
+    assert strays(clip, t, size, clip.flow(t, size)) == 0
+
+
+def test_wrong_flow_is_noticed():
+    wrong = {"zero": 0.0, "swapped": 0.0, "backward": 0.0, "double": 0.0}
+    for seed in range(6):
+        clip = Clip.random(seed, frames=4, actors=(5, 8), pan=0.04)
+        flow = clip.flow(1, 160)
+        assert strays(clip, 1, 160, flow) == 0
+        wrong["zero"] += strays(clip, 1, 160, 0 * flow)
+        wrong["swapped"] += strays(clip, 1, 160, flow[..., ::-1])
+        wrong["backward"] += strays(clip, 1, 160, -flow)
+        wrong["double"] += strays(clip, 1, 160, 2 * flow)
+    assert min(wrong.values()) > 0.02, wrong
+
+
+def test_flow_is_exact_where_the_motion_is_known():
+    """The ground and houses move by the pan, the parts of people as their keypoints do."""
+    for seed in range(8):
+        clip = Clip.random(seed, frames=3, pan=0.02, classes=("person", "house", "ball"), actors=(3, 5))
+        now, after = clip[1].render(128, noise=False), clip[2].render(128, noise=False)
+        flow = clip.flow(1, 128)
+        road = now.semantic == STUFF.index("road")
+        assert np.allclose(flow[road], [-0.02 * 128, 0], atol=1e-4)
+        for row, k in enumerate(now.actor):
+            if clip.start.actors[k].kind == "house":
+                assert np.allclose(flow[now.masks[row]], [-0.02 * 128, 0], atol=1e-3)
+            if clip.start.actors[k].kind == "person" and k in after.actor:
+                later = after.body[after.actor.tolist().index(k)]
+                names = [BODY_KEYPOINTS.index(name) for name in ("nose", "left_eye", "right_eye")]
+                for (x, y, v), (u, w, _) in zip(now.body[row, names], later[names], strict=True):
+                    if v == 2 and now.part[int(y), int(x)] == head_of(clip[1], k):
+                        assert np.abs(flow[int(y), int(x)] - [u - x, w - y]).max() < 0.1
+
+
+def head_of(scene, k):
+    """The number of the head among the rigid parts: ground and clouds first, then the actors in turn."""
+    before = sum(len(actor.figure.names) for actor in scene.actors[:k])
+    return 2 + before + scene.actors[k].figure.names.index("head")
+
+
+def test_flow_carries_the_colours_along():
+    """Pictures warped by the flow look like the frame they come from; without it they do not."""
+    errors, still = [], []
+    for seed in range(8):
+        clip = Clip.random(seed, frames=2, actors=(4, 8), pan=0.03)
+        now, after = (clip[t].render(192, noise=False) for t in (0, 1))
+        rows, columns = np.mgrid[:192, :192]
+        flow = clip.flow(0, 192)
+        x = np.clip(np.floor(columns + 0.5 + flow[..., 0]).astype(int), 0, 191)
+        y = np.clip(np.floor(rows + 0.5 + flow[..., 1]).astype(int), 0, 191)
+        seen = (now.ids > 0) & (after.part[y, x] == now.part)
+        difference = np.abs(after.image[y, x].astype(int) - now.image).mean(2)
+        errors.append(difference[seen].mean())
+        still.append(np.abs(after.image.astype(int) - now.image).mean(2)[seen].mean())
+    assert np.mean(errors) < 0.45 * np.mean(still)
+
+
+def test_a_clip_starts_as_its_scene():
+    clip, scene = Clip.random(8, night=True, alike=0.5), Scene.random(8, night=True, alike=0.5)
+    first, plain = clip[0].render(), scene.render()
+    for name in ("image", "ids", "semantic", "boxes", "body"):
+        assert np.array_equal(getattr(first, name), getattr(plain, name)), name
+
+
+def test_ids_stay_with_the_individual():
+    for seed in range(6):
+        clip = Clip.random(seed, frames=6)
+        views = clip.render(96)
+        assert len(views) == len(clip) == len(list(clip)) == 6
+        for t, view in enumerate(views):
+            for k, label in zip(view.actor, view.labels, strict=True):
+                assert clip[t].actors[k].colours == clip.start.actors[k].colours
+                assert clip[t].actors[k].look == clip.start.actors[k].look
+                first = views[0]
+                if k in first.actor:
+                    assert label == first.labels[first.actor.tolist().index(k)]
+
+
+def test_things_move():
+    moved = dict.fromkeys(("person", "car", "ball", "cat"), 0.0)
+    for kind in moved:
+        for seed in range(8):
+            clip = Clip.random(seed, frames=2, pan=0.0, classes=(kind,))
+            view = clip[0].render(128, noise=False)
+            moved[kind] = max(moved[kind], np.abs(clip.flow(0, 128)[view.ids > 0]).max())
+    assert min(moved.values()) > 1.0, moved
+
+
+def test_clips_are_pure_functions_of_the_seed():
+    assert np.array_equal(Clip.random(3).flow(2, 64), Clip.random(3).flow(2, 64))
+    assert np.array_equal(Clip.random(3)[4].render().image, Clip.random(3)[4].render().image)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match="frames"):
+        Clip.random(0, frames=0)
+    with pytest.raises(ValueError, match="alike"):
+        Clip.random(0, alike=3)
+    clip = Clip.random(0, frames=2)
+    with pytest.raises(IndexError, match="frame 2"):
+        clip[2]
+    with pytest.raises(IndexError, match="frame 2"):
+        clip.flow(1)
