@@ -43,3 +43,41 @@ class BackboneWithFPN(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         return self.fpn(self.body(x))
+
+
+class BilinearPyramid(nn.Module):
+    """The pyramid of one-stage detectors: bilinear upsampling, a ReLU after each level, coarser levels on top.
+
+    Maps c3, c4, c5 of a backbone -> p3, p4, p5 and `extra` levels made from p5 with stride 2, all of
+    `channels`. The 1x1 convolutions are `lateral.c3`, ..., the 3x3 ones `p3`, ...; numbers start from `first`.
+    """
+
+    def __init__(self, inputs: list[int], channels: int, *, first: int = 3, extra: int = 2):
+        super().__init__()
+        self.lateral = nn.ModuleDict(
+            {f"c{i}": nn.Conv2d(c, channels, 1) for i, c in enumerate(inputs, first)}
+        )
+        self.fine = [f"p{i}" for i, _ in enumerate(inputs, first)]
+        self.coarse = [f"p{i}" for i in range(first + len(inputs), first + len(inputs) + extra)]
+        for name in self.fine:
+            self.add_module(name, conv_block(channels, channels))
+        for name in self.coarse:
+            self.add_module(name, nn.Conv2d(channels, channels, 3, stride=2, padding=1))
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        return self.levels(self.sums(maps))
+
+    def sums(self, maps: list[Tensor]) -> list[Tensor]:
+        """Each map and all deeper ones added up, [B, channels, h, w] each, finest first."""
+        sums = [lateral(x) for lateral, x in zip(self.lateral.values(), maps, strict=True)]
+        for i in range(len(sums) - 2, -1, -1):
+            size = sums[i].shape[-2:]
+            sums[i] = sums[i] + F.interpolate(sums[i + 1], size, mode="bilinear", align_corners=False)
+        return sums
+
+    def levels(self, sums: list[Tensor]) -> list[Tensor]:
+        """The pyramid's levels made of these sums, finest first."""
+        levels = [self.get_submodule(name)(x) for name, x in zip(self.fine, sums, strict=True)]
+        for name in self.coarse:
+            levels.append(self.get_submodule(name)(levels[-1]))
+        return levels
