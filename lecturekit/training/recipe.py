@@ -123,6 +123,7 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     device: str | torch.device | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> tuple[nn.Module, History]:
     """Make the recipe's tiny model and train it; returns it in eval mode with the averaged weights, and the
     history.
@@ -147,6 +148,6 @@ def fit(
         resume=resume,
         progress=progress,
         device=device,
-        about={"recipe": recipe.name, "made by": describe(recipe.model)},
+        about={"recipe": recipe.name, "made by": describe(recipe.model), **(about or {})},
     )
     return model, history
