@@ -116,6 +116,7 @@ class MaskRCNN(nn.Module):
         score_threshold: float = 0.05,
         nms_threshold: float = 0.5,
         detections_per_image: int = 100,
+        small: bool = False,
     ):
         super().__init__()
         self.num_classes = num_classes
@@ -124,14 +125,16 @@ class MaskRCNN(nn.Module):
         self.roi_samples, self.positive_fraction = roi_samples, positive_fraction
         self.score_threshold, self.nms_threshold = score_threshold, nms_threshold
         self.detections_per_image = detections_per_image
+        self.memory_format = torch.channels_last if small else torch.contiguous_format
         self.backbone = backbone
         self.rpn = RegionProposalNetwork(channels, Anchors(anchor_sizes), **(rpn or {}))
+        pool = {"pooling": pooling, "canonical_size": canonical_size, "small": small}
         self.roi_heads = nn.ModuleDict(
             {
-                "box_roi_pool": LevelPool(box_pool, pooling=pooling, canonical_size=canonical_size),
+                "box_roi_pool": LevelPool(box_pool, **pool),
                 "box_head": BoxHead(channels * box_pool**2, box_features),
                 "box_predictor": BoxPredictor(box_features, num_classes),
-                "mask_roi_pool": LevelPool(mask_pool, pooling=pooling, canonical_size=canonical_size),
+                "mask_roi_pool": LevelPool(mask_pool, **pool),
                 "mask_head": mask_head(channels, mask_channels, mask_layers),
                 "mask_predictor": MaskPredictor(mask_channels, num_classes),
             }
@@ -160,7 +163,9 @@ class MaskRCNN(nn.Module):
             shorter = self.min_size[int(torch.rand(1) * len(self.min_size)) if self.training else -1]
             size = scaled_size(image.shape[-2:], shorter, self.max_size)
             resized.append(resize(normalise(image), size))
-        return pad_and_stack(resized), [tuple(image.shape[-2:]) for image in resized]
+        return pad_and_stack(resized).contiguous(memory_format=self.memory_format), [
+            tuple(image.shape[-2:]) for image in resized
+        ]
 
     def choose(self, proposals: list[Tensor], objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
         """The RoIs to learn from, a part of them positive: rois [R, 5], their labels [R] and their objects [R].
@@ -250,7 +255,7 @@ class MaskRCNN(nn.Module):
 
     @classmethod
     def tiny(
-        cls, *, widths: tuple[int, ...] = (32, 48, 64, 96), norm: str = "batch", **changes
+        cls, *, widths: tuple[int, ...] = (32, 48, 64, 96), stem: int = 16, norm: str = "batch", **changes
     ) -> "MaskRCNN":
         """For Toy Town at 128 px: six classes and background, about a minute of training on two CPU cores."""
         sizes = (
@@ -260,16 +265,17 @@ class MaskRCNN(nn.Module):
                 min_size=128,
                 max_size=256,
                 anchor_sizes=((10,), (20,), (40,), (80,), (120,)),
-                rpn=dict(pre_nms=(200, 200), post_nms=(100, 100), samples=64),
+                rpn=dict(pre_nms=(64, 200), post_nms=(64, 100), samples=64),
                 canonical_size=112,
                 box_features=128,
                 roi_samples=32,
                 mask_channels=64,
                 mask_layers=2,
+                small=True,
             )
             | changes
         )
-        return cls(BackboneWithFPN(tiny_resnet(widths, norm), sizes["channels"]), **sizes)
+        return cls(BackboneWithFPN(tiny_resnet(widths, stem, norm), sizes["channels"]), **sizes)
 
     @classmethod
     def paper(

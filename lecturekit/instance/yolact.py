@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from lecturekit.layers import boxes as B
-from lecturekit.layers.backbones import ResNet, tiny_resnet
+from lecturekit.layers.backbones import BasicBlock, ResNet
 from lecturekit.layers.blocks import conv_block
 from lecturekit.layers.checkpoints import load_official
 from lecturekit.layers.fpn import BilinearPyramid
@@ -281,7 +281,9 @@ class YOLACT(nn.Module):
         return sure[index[best]], row[best] + 1, scores[row, index][best]
 
     @classmethod
-    def tiny(cls, *, widths: tuple[int, ...] = (32, 48, 64, 96), norm: str = "batch", **changes) -> "YOLACT":
+    def tiny(
+        cls, *, widths: tuple[int, ...] = (32, 48, 64, 96), stem: int = 32, norm: str = "batch", **changes
+    ) -> "YOLACT":
         """For Toy Town at 128 px: six classes and background, about a minute of training on two CPU cores."""
         sizes = {
             "num_classes": 7,
@@ -295,7 +297,8 @@ class YOLACT(nn.Module):
             "prototype_channels": 32,
             "class_threshold": 0.05,
         }
-        return cls(tiny_resnet(widths, norm), **sizes | changes)
+        body = ResNet(blocks=(1, 1, 1, 1), widths=widths, stem=(stem, 3), block=BasicBlock, norm=norm)
+        return cls(body, **sizes | changes)
 
     @classmethod
     def paper(cls, **changes) -> "YOLACT":

@@ -101,6 +101,6 @@ class ResNet(nn.Module):
         return maps
 
 
-def tiny_resnet(widths: tuple[int, ...] = (32, 48, 64, 96), norm: str = "batch") -> ResNet:
+def tiny_resnet(widths: tuple[int, ...], stem: int, norm: str = "batch") -> ResNet:
     """A ResNet for 128 px pictures: one basic block a stage, a 3x3 stem."""
-    return ResNet(blocks=(1, 1, 1, 1), widths=widths, stem=(widths[0], 3), block=BasicBlock, norm=norm)
+    return ResNet(blocks=(1, 1, 1, 1), widths=widths, stem=(stem, 3), block=BasicBlock, norm=norm)

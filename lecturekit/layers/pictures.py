@@ -130,21 +130,20 @@ def collect(
 def crop_masks(masks: list[Tensor], rois: Tensor, objects: Tensor, size: int) -> Tensor:
     """What the mask branch should answer: the object's mask inside each RoI, resampled to size x size.
 
-    masks [N_i, H_i, W_i] of each picture, rois [R, 5] (picture index, box), objects [R] (which of the picture's
+    masks [N_i, H_i, W_i] of each picture, rois [R, 5] (picture index, box; in the pictures' order), objects [R] (which of the picture's
     masks) -> soft masks [R, size, size], 0..1.
     """
     from torchvision.ops import roi_align
 
-    height, width = (max(m.shape[d] for m in masks) for d in (1, 2))
-    # repeating the border instead of adding zeros keeps the samples at a smaller picture's edge as they are
-    padded = [
-        F.pad(m[:, None].float(), (0, width - m.shape[2], 0, height - m.shape[1]), mode="replicate")
-        for m in masks
+    counts = rois[:, 0].long().bincount(minlength=len(masks)).tolist()
+    index = torch.cat(
+        (objects[:, None].to(rois), rois[:, 1:]), dim=1
+    )  # [R, 5], the mask's index before the box
+    crops = [
+        roi_align(mask[:, None].float(), own, size, sampling_ratio=-1)
+        for mask, own in zip(masks, index.split(counts), strict=True)
     ]
-    counts = torch.tensor([0] + [len(m) for m in masks[:-1]], device=rois.device)
-    index = counts.cumsum(0)[rois[:, 0].long()] + objects  # [R], into all masks of the batch
-    rois = torch.cat((index[:, None].to(rois), rois[:, 1:]), dim=1)
-    return roi_align(torch.cat(padded), rois, size, sampling_ratio=-1)[:, 0]  # [R, size, size]
+    return torch.cat(crops)[:, 0]  # [R, size, size]
 
 
 def paste_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:

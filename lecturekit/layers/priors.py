@@ -57,7 +57,8 @@ def one_each(overlaps: Tensor) -> Tensor:
     objects = torch.arange(left.shape[1], device=left.device)
     while (left >= 0).any():
         best, prior = left.max(dim=2)  # [B, N]
-        mutual = (best >= 0) & (left.argmax(dim=1).gather(1, prior) == objects)
+        rivals = left.gather(2, prior[:, None].expand(-1, len(objects), -1))  # [B, N, N]: all for these priors
+        mutual = (best >= 0) & (rivals.argmax(dim=1) == objects)
         picture, row = mutual.nonzero(as_tuple=True)
         column = prior[picture, row]
         owner[picture, column] = row

@@ -133,6 +133,40 @@ def roi_pool(
     return torch.cat(pooled)
 
 
+def interpolation(start: Tensor, end: Tensor, bins: int, samples: int, length: int) -> Tensor:
+    """How much each of a line's `length` pixels counts in each bin of the intervals start [R] to end [R]: [R, bins, length].
+
+    The weights of RoIAlign along one axis, without the half-pixel shift.
+    """
+    step = (end - start).clamp(min=1) / bins
+    inner = (torch.arange(samples).to(start) + 0.5) / samples
+    position = start[:, None, None] + (torch.arange(bins).to(start)[:, None] + inner) * step[:, None, None]
+    inside = (position >= -1) & (position <= length)  # [R, bins, samples]
+    distance = position.clamp(0, length - 1)[..., None] - torch.arange(length).to(start)
+    return ((1 - distance.abs()).clamp(min=0) * inside[..., None]).mean(dim=2)  # [R, bins, length]
+
+
+def roi_align_products(feature: Tensor, rois: Tensor, size: int, spatial_scale: float) -> Tensor:
+    """`roi_align` with 2 x 2 samples a bin, for small maps and RoIs [R, 5] in the order of their pictures.
+
+    Bilinear sampling on a grid is linear in the map's rows and in its columns, so each RoI is two matrix products.
+    Up to about 64 x 64 pixels this is several times as fast as sampling, above all backwards.
+    """
+    height, width = feature.shape[-2:]
+    x1, y1, x2, y2 = (rois[:, 1:] * spatial_scale).unbind(1)
+    rows = interpolation(y1, y2, size, 2, height)  # [R, size, H]
+    columns = interpolation(x1, x2, size, 2, width)  # [R, size, W]
+    counts = rois[:, 0].long().bincount(minlength=len(feature)).tolist()
+    pooled = []
+    for picture, row, column in zip(
+        feature.permute(0, 2, 3, 1).unbind(0), rows.split(counts), columns.split(counts), strict=True
+    ):
+        lines = row.flatten(0, 1) @ picture.flatten(1)  # [R_i * size, W * C]
+        lines = lines.view(len(row), size, *picture.shape[1:])  # [R_i, size, W, C]
+        pooled.append(column[:, None] @ lines)  # [R_i, size, size, C]
+    return torch.cat(pooled).permute(0, 3, 1, 2)  # [R, C, size, size]
+
+
 def to_rois(boxes: list[Tensor]) -> Tensor:
     """Boxes [N_i, 4] of each picture -> one tensor [R, 5], the picture's index before each box."""
     index = [b.new_full((len(b), 1), i) for i, b in enumerate(boxes)]
@@ -140,10 +174,11 @@ def to_rois(boxes: list[Tensor]) -> Tensor:
 
 
 class LevelPool(nn.Module):
-    """Pools each RoI from the pyramid level that suits its size, all pictures and RoIs of a level at once.
+    """Pools each RoI from the pyramid level that suits its size, all pictures' RoIs of a level at once.
 
-    A box of sqrt(area) = `canonical_size` pixels is pooled from stride 16, one of half of it from stride 8, and so on within
-    the levels there are (Lin et al. 2017, equation 1). `pooling` is "align" or "pool".
+    A box of sqrt(area) = `canonical_size` pixels is pooled from stride 16, one of half of it from stride 8, and so on
+    within the levels there are (Lin et al. 2017, equation 1). `pooling` is "align" or "pool". `small` says that the
+    maps are small enough for `roi_align_products`.
     """
 
     def __init__(
@@ -151,13 +186,15 @@ class LevelPool(nn.Module):
         size: int,
         *,
         pooling: str = "align",
-        canonical_size: int = 224,
+        canonical_size: float = 224,
         strides: tuple[int, ...] = (4, 8, 16, 32),
+        small: bool = False,
     ):
         super().__init__()
         if pooling not in ("align", "pool"):
             raise ValueError(f'pooling must be "align" or "pool", got {pooling!r}')
-        self.size, self.pooling, self.canonical_size, self.strides = size, pooling, canonical_size, strides
+        self.size, self.pooling, self.small = size, pooling, small
+        self.canonical_size, self.strides = canonical_size, strides
 
     def levels(self, boxes: Tensor) -> Tensor:
         """The index of the pyramid level for each box [R, 4]: int64 [R]."""
@@ -167,21 +204,22 @@ class LevelPool(nn.Module):
         return (level.clamp(finest, coarsest) - finest).long()
 
     def forward(self, features: dict[str, Tensor], rois: Tensor) -> Tensor:
-        """Feature maps [B, C, h, w] by level, rois [R, 5] in pixels of the padded pictures -> [R, C, size, size]."""
-        from torchvision import ops
-
+        """Maps [B, C, h, w] by level, rois [R, 5] in pixels of the padded pictures -> [R, C, size, size]."""
         maps = list(features.values())[: len(self.strides)]
         levels = self.levels(rois[:, 1:])
-        pooled = maps[0].new_zeros((len(rois), maps[0].shape[1], self.size, self.size))
-        for level, (feature, stride) in enumerate(zip(maps, self.strides, strict=True)):
-            chosen = (levels == level).nonzero()[:, 0]
-            if len(chosen) == 0:
-                continue
-            if self.pooling == "align":
-                pooled[chosen] = ops.roi_align(feature, rois[chosen], self.size, 1 / stride, sampling_ratio=2)
-            else:
-                pooled[chosen] = ops.roi_pool(feature, rois[chosen], self.size, 1 / stride)
-        return pooled
+        order = (levels * len(maps[0]) + rois[:, 0].long()).argsort(stable=True)  # by level, then by picture
+        shares = rois[order].split(levels.bincount(minlength=len(maps)).tolist())
+        pooled = [self.pool(*level) for level in zip(maps, shares, self.strides, strict=True)]
+        return torch.cat(pooled).index_select(0, order.argsort())
+
+    def pool(self, feature: Tensor, rois: Tensor, stride: int) -> Tensor:
+        from torchvision import ops
+
+        if self.pooling == "pool":
+            return ops.roi_pool(feature, rois, self.size, 1 / stride)
+        if self.small:
+            return roi_align_products(feature, rois, self.size, 1 / stride)
+        return ops.roi_align(feature, rois, self.size, 1 / stride, sampling_ratio=2)
 
     def extra_repr(self) -> str:
         return f"size={self.size}, pooling={self.pooling!r}"
