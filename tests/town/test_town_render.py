@@ -193,6 +193,20 @@ def test_an_actor_is_seen_exactly_where_its_mask_is(seed):
         assert (plain.masks[row] & ~changed).sum() <= 0.02 * plain.masks[row].sum()
 
 
+def test_masks_are_where_and_as_large_as_the_geometry_says():
+    """Balls are discs: on average shifted by less than 0.1 pixel, wide to a third of a pixel."""
+    shifts, growths = [], []
+    for seed in range(60):
+        scene = Scene.random(seed, actors=(1, 1), classes=("ball",), truncation=0.0)
+        (ball,), view = scene.actors, scene.render(128, noise=False)
+        rows, columns = np.nonzero(view.masks[0])
+        centre = 128 * ball.parts()[1][0]
+        shifts.append([columns.mean() + 0.5 - centre.real, rows.mean() + 0.5 - centre.imag])
+        growths.append(2 * np.sqrt(len(rows) / np.pi) - 128 * ball.size)
+    assert np.abs(np.mean(shifts, axis=0)).max() < 0.1
+    assert abs(np.mean(growths)) < 0.33
+
+
 @pytest.mark.parametrize("pair", [(64, 128), (128, 256), ((60, 90), (120, 180))])
 def test_sizes_show_the_same_scene(pair):
     for seed in range(10):
@@ -220,6 +234,34 @@ def test_noise_is_grain_of_the_seed():
     difference = once.image.astype(int) - clean.image
     assert 1 < difference.std() < 6
     assert np.array_equal(once.ids, clean.ids)
+
+
+def test_grain_differs_from_seed_to_seed():
+    first, second = (Scene.random(seed, actors=(0, 0)) for seed in (1, 2))
+    grains = [s.render(64).image.astype(int) - s.render(64, noise=False).image for s in (first, second)]
+    assert (grains[0] != grains[1]).mean() > 0.5
+
+
+def test_pictures_are_smooth():
+    """A picture is closer to the average of one three times as large than to every third pixel of that."""
+    near, far = [], []
+    for seed in range(5):
+        small, large = (Scene.random(seed).render(s, noise=False).image.astype(float) for s in (96, 288))
+        near.append(np.abs(small - large.reshape(96, 3, 96, 3, 3).mean((1, 3))).mean())
+        far.append(np.abs(small - large[1::3, 1::3]).mean())
+    assert np.mean(near) < 0.75 * np.mean(far)
+
+
+def test_actors_cast_a_shadow_on_the_stuff():
+    for seed in range(10):
+        scene = Scene.random(seed, actors=(1, 1), truncation=0.0)
+        with_actor = scene.render(128, noise=False)
+        bare = replace(scene, actors=()).render(128, noise=False)
+        stuff = with_actor.ids == 0
+        change = (with_actor.image.astype(int) - bare.image).sum(2)[stuff & ~grow(~stuff)]
+        assert (change < -20).sum() >= 4
+        assert (change > 0).sum() == 0
+        assert np.array_equal(with_actor.semantic[stuff], bare.semantic[stuff])
 
 
 def test_night_lights_do_not_shine_on_what_stands_nearer():
