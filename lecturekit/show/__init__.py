@@ -1,11 +1,24 @@
 """Pictures, widgets and looks inside, for the notebooks and the command line.
 
-`watch`, `source`, `figure` and `maps` are functions; they hide the modules of the same names.
+`watch`, `source`, `figure` and `evidence` are functions; they hide the modules of the same names.
 """
 
-from lecturekit.show import draw, explore
-from lecturekit.show.figure import figure, maps
+from lecturekit.show import diagrams, draw, explore
+from lecturekit.show.evidence import evidence
+from lecturekit.show.figure import features, figure, maps, outline, table
 from lecturekit.show.source import source
 from lecturekit.show.watch import watch
 
-__all__ = ["draw", "explore", "figure", "maps", "source", "watch"]
+__all__ = [
+    "diagrams",
+    "draw",
+    "evidence",
+    "explore",
+    "features",
+    "figure",
+    "maps",
+    "outline",
+    "source",
+    "table",
+    "watch",
+]

@@ -59,6 +59,50 @@ def maps(pictures, titles=(), *, columns: int | None = None, size=2.4, cmap="civ
     return fig, list(axes.flat[: len(pictures)])
 
 
+def features(maps):
+    """A feature map [C, h, w] as an RGB picture [3, h, w], 0..1: alike colours are alike features.
+
+    The colours are the three directions in which the features differ most (principal components).
+    """
+    import torch
+
+    flat = maps.detach().flatten(1)
+    flat = flat - flat.mean(1, keepdim=True)
+    directions, _, _ = torch.linalg.svd(flat, full_matrices=False)  # [C, min(C, h * w)]
+    directions = directions[:, :3]
+    # a direction and its opposite are equally good: take the one whose largest entry is positive
+    directions = directions * directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
+    colours = directions.T @ flat  # [3, h * w]
+    colours = 0.5 + 0.5 * colours / colours.abs().amax().clamp(min=1e-9)
+    return colours.reshape(3, *maps.shape[1:])
+
+
+def outline(ax, boxes, colour: str = "#0072B2", *, width: float = 1.5, style: str = "-") -> None:
+    """Draw boxes [N, 4] (x1, y1, x2, y2 in pixels) on axes that show a picture, with a white halo."""
+    for x1, y1, x2, y2 in (_array(boxes) - 0.5).tolist():
+        x, y = [x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1]
+        ax.plot(x, y, color="white", linewidth=width + 1.5, alpha=0.6)
+        ax.plot(x, y, color=colour, linewidth=width, linestyle=style)
+
+
+def table(values, rows, columns, *, digits: int = 2):
+    """A matplotlib figure of numbers [R, C] in 0..1, each on a field that is the darker the larger it is."""
+    import matplotlib.pyplot as plt
+
+    values = _array(values)
+    fig, ax = plt.subplots(figsize=(1.6 + 0.85 * len(columns), 0.7 + 0.4 * len(rows)), layout="constrained")
+    ax.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            colour = "white" if value > 0.6 else "black"
+            ax.text(x, y, f"{value:.{digits}f}", ha="center", va="center", color=colour)
+    ax.spines[:].set_visible(False)
+    return fig
+
+
 def _array(picture):
     import numpy as np
 

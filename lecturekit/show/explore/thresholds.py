@@ -84,7 +84,7 @@ def draw_verdicts(
         plt.Line2D([], [], color=COLOURS[k], linestyle=STYLES[k], linewidth=2, label=f"{k}: {verdicts[k]}")
         for k in COLOURS
     ]
-    ax.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=4, frameon=False, fontsize=9)
+    ax.legend(handles=lines, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, frameon=False)
     return ax.figure
 
 
