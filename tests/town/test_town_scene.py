@@ -1,9 +1,11 @@
 """Scenes: what the seed and the dials decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from lecturekit.town import CLASSES, Scene
+from lecturekit.town import CLASSES, Actor, Scene
 
 
 def _labels(count=120, first=0, size=96, **dials):
@@ -64,6 +66,18 @@ def test_alike_neighbours_are_of_one_class_and_touch(kind):
         near = np.any([np.roll(grown, (dy, dx), (0, 1)) for dy in (-2, 0, 2) for dx in (-2, 0, 2)], axis=0)
         touching.append(bool((near[2:-2, 2:-2] & masks[1]).any()))
     assert np.mean(touching) > 0.9
+
+
+@pytest.mark.parametrize("kind", ["car", "tree", "ball", "cat", "house"])
+def test_looking_left_is_the_mirror_image(kind):
+    def points(actor):
+        a, b = actor.parts()
+        owner = actor.figure.owner
+        return a[owner] * actor.figure.points + b[owner]
+
+    for seed in range(6):
+        right = replace(Actor.random(np.random.default_rng(seed), kind), mirror=False)
+        assert np.allclose(points(replace(right, mirror=True)), -points(right).conj())
 
 
 def test_classes_dial():
