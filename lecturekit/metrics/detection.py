@@ -7,7 +7,7 @@ box's). At most the 100 best detections of a class and picture count. A class wi
 every mean, and so its false alarms are; what then has no class left is undefined: None.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,23 @@ import torch
 THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e5**2)}  # areas in square pixels
 KINDS = {"box": "bbox", "mask": "segm"}
+
+
+class RunLengths:
+    """Masks as COCO's run lengths, in about a hundredth of the memory: the metrics take them as `masks`.
+
+    `masks` [N,H,W] or [N,1,H,W], or anything that gives them one by one (then with their `size` [H, W]).
+    """
+
+    def __init__(self, masks: Iterable, size: tuple[int, int] | None = None):
+        height, width = masks.shape[-2:] if size is None else size
+        self.parts: list[dict] = []
+        for mask in masks:
+            self.parts += _masks(_array(mask).reshape(1, height, width), "masks")
+        self.shape = (len(self.parts), height, width)
+
+    def __len__(self) -> int:
+        return len(self.parts)
 
 
 def detection_metrics(
@@ -143,7 +160,9 @@ def _annotations(one: Mapping, kind: str, where: str, scored: bool) -> list[dict
     return annotations
 
 
-def _array(value) -> np.ndarray:
+def _array(value) -> np.ndarray | RunLengths:
+    if isinstance(value, RunLengths):
+        return value
     return value.detach().cpu().numpy() if torch.is_tensor(value) else np.asarray(value)
 
 
@@ -159,9 +178,11 @@ def _boxes(boxes: np.ndarray, where: str) -> list[dict]:
     ]
 
 
-def _masks(masks: np.ndarray, where: str) -> list[dict]:
+def _masks(masks: np.ndarray | RunLengths, where: str) -> list[dict]:
     from faster_coco_eval.core import mask as rle
 
+    if isinstance(masks, RunLengths):
+        return [dict(part) for part in masks.parts]
     if masks.ndim == 4 and masks.shape[1] == 1:
         masks = masks[:, 0]
     if masks.ndim != 3:

@@ -7,14 +7,14 @@ from torch import nn
 
 from lecturekit.data import TownScenes, collate
 from lecturekit.instance.mask_rcnn import MaskRCNN
-from lecturekit.metrics.detection import detection_metrics
-from lecturekit.recipes import CATALOGUE
+from lecturekit.metrics.detection import RunLengths, detection_metrics
+from lecturekit.recipes import entry
 from lecturekit.training import Budget, Paper, Recipe
 
 
 @torch.no_grad()
 def predict(model: nn.Module, dataset, progress: bool = False, batch_size: int = 8) -> tuple[list, list]:
-    """The model's predictions for every picture of `dataset`, and the targets; masks are cut to booleans."""
+    """The model's predictions for every picture of `dataset`, and the targets; masks as RunLengths."""
     from tqdm.auto import tqdm
 
     device = next(model.parameters()).device
@@ -23,9 +23,9 @@ def predict(model: nn.Module, dataset, progress: bool = False, batch_size: int =
     for start in tqdm(range(0, len(dataset), batch_size), desc="evaluating", disable=not progress):
         images, truths = collate([dataset[i] for i in range(start, min(start + batch_size, len(dataset)))])
         for found in model([image.to(device) for image in images]):
-            found = {name: value.cpu() for name, value in found.items()}
-            predictions.append({**found, "masks": found["masks"] > 0.5})
-        targets += truths
+            masks = RunLengths(found.pop("masks"))
+            predictions.append({"masks": masks} | {name: value.cpu() for name, value in found.items()})
+        targets += [{**truth, "masks": RunLengths(truth["masks"])} for truth in truths]
     return predictions, targets
 
 
@@ -49,8 +49,9 @@ def probe_detection(model: nn.Module, dataset) -> Mapping[str, torch.Tensor]:
 
 
 def paper(name: str) -> Paper:
-    entry = CATALOGUE[name]
-    return Paper(entry.title, entry.year, entry.arxiv)
+    """The paper as the catalogue tells it."""
+    it = entry(name)
+    return Paper(it.title, it.year, it.arxiv)
 
 
 MASK_RCNN = Recipe(
