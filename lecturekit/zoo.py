@@ -77,7 +77,7 @@ def save(
         "threads": torch.get_num_threads(),
         "date": datetime.date.today().isoformat(),
         "metrics": metrics,
-        "bar": {"metric": recipe.metric, "value": recipe.full.bar, "reached": recipe.reached(metrics)},
+        "bar": recipe.judged(metrics),
         "parameters": sum(p.numel() for p in model.parameters()),
         "versions": {library: version(library) for library in LIBRARIES},
         "outputs": _outputs(recipe, rounded),
@@ -94,8 +94,7 @@ def stale(name: str) -> list[str]:
     nothing."""
     from safetensors.torch import load_file
 
-    recipe, told = recipes.get(name), card(name)
-    reasons = []
+    told, recipe, reasons = card(name), recipes.get(name), []
     if recipe.hash() != told["recipe"]:
         reasons.append(f"the recipe's hash is {recipe.hash()}, the weights were made with {told['recipe']}")
     if wrong := _misfits(_fresh(recipe), load_file(_present(name))):
@@ -112,12 +111,10 @@ def _file(name: str) -> Path:
 
 
 def _present(name: str) -> Path:
-    if name not in recipes.names():
-        recipes.get(name)
+    recipes.row(name)  # refuses an unknown name
     if not _file(name).is_file():
-        raise ValueError(
-            f"weights: none are shipped for {name!r} (there are: {', '.join(names()) or 'none'}); {_remedy(name)}"
-        )
+        there = ", ".join(names()) or "none"
+        raise ValueError(f"weights: none are shipped for {name!r} (there are: {there}); {_remedy(name)}")
     return _file(name)
 
 

@@ -29,17 +29,22 @@ def names() -> list[str]:
     return list(CATALOGUE)
 
 
+def entry(name: str) -> Entry:
+    """The catalogue's entry; ValueError for an unknown name, which tells the known ones."""
+    if name not in CATALOGUE:
+        raise ValueError(f"system: {name!r} is no system of the catalogue; there are {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
 def get(name: str):
     """The Recipe of a system; ValueError for an unknown name."""
-    if name not in CATALOGUE:
-        raise ValueError(f"name: {name!r} is no system of the catalogue; there are {', '.join(CATALOGUE)}")
-    lecture = importlib.import_module(f"lecturekit.recipes.{CATALOGUE[name].lecture}")
+    lecture = importlib.import_module(f"lecturekit.recipes.{entry(name).lecture}")
     return getattr(lecture, name.upper())
 
 
 def row(name: str) -> dict:
     """A system as `lecturekit list` tells it: {system, lecture, paper, year, arxiv, params: {tiny,
     paper}}."""
-    entry = CATALOGUE[name]
-    told = {"lecture": entry.lecture, "paper": entry.title, "year": entry.year, "arxiv": entry.arxiv}
-    return {"system": name, **told, "params": {"tiny": entry.tiny, "paper": entry.paper}}
+    it = entry(name)
+    told = {"lecture": it.lecture, "paper": it.title, "year": it.year, "arxiv": it.arxiv}
+    return {"system": name, **told, "params": {"tiny": it.tiny, "paper": it.paper}}

@@ -14,7 +14,7 @@ from lecturekit.training import Budget, Paper, Recipe
 
 @torch.no_grad()
 def predict(model: nn.Module, dataset, progress: bool = False, batch_size: int = 8) -> tuple[list, list]:
-    """The model's predictions for every picture of `dataset`, and the targets; masks as RunLengths."""
+    """What the model sees in every picture of `dataset`, and the targets; masks as RunLengths."""
     from tqdm.auto import tqdm
 
     device = next(model.parameters()).device

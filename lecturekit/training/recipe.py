@@ -105,6 +105,12 @@ class Recipe:
         value, bar = metrics.get(self.metric), self.budget(budget).bar
         return value is not None and (value >= bar if self.higher_is_better else value <= bar)
 
+    def judged(self, metrics: Mapping[str, float | None], budget: str = "full") -> dict:
+        """The budget's bar beside what was reached: {metric, at_least (or at_most), value, reached}."""
+        side = "at_least" if self.higher_is_better else "at_most"
+        value, reached = metrics.get(self.metric), self.reached(metrics, budget)
+        return {"metric": self.metric, side: self.budget(budget).bar, "value": value, "reached": reached}
+
     def parameters(self) -> dict[str, int]:
         """The number of parameters, {"tiny": …, "paper": …}, counted without allocating them."""
         with torch.device("meta"):

@@ -9,7 +9,6 @@ from training_toys import Line, Net, evaluate
 
 from lecturekit.training import Budget, Interrupted, Paper, Recipe, constant, fit
 
-
 TOY = Recipe(
     name="toy",
     lecture="toys",

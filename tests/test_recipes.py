@@ -1,0 +1,113 @@
+"""The catalogue and what each of its recipes promises."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from lecturekit import recipes
+from lecturekit.data import TownScenes
+from lecturekit.recipes.instance import evaluate_detection, predict, probe_detection
+from lecturekit.training import Recipe
+
+NAMES = recipes.names()
+
+
+def test_the_catalogue_tells_a_row_for_each_system():
+    assert "mask_rcnn" in NAMES
+    row = recipes.row("mask_rcnn")
+    assert json.loads(json.dumps(row)) == row
+    assert list(row) == ["system", "lecture", "paper", "year", "arxiv", "params"]
+    assert (row["paper"], row["year"], row["arxiv"]) == ("Mask R-CNN", 2017, "1703.06870")
+    for name in NAMES:
+        assert re.fullmatch(r"\d{4}\.\d{4,5}", recipes.row(name)["arxiv"])
+
+
+@pytest.mark.parametrize("ask", [recipes.get, recipes.row])
+def test_an_unknown_system_is_answered_with_the_known_ones(ask):
+    with pytest.raises(ValueError, match=r"'maskrcnn' is no system of the catalogue.*mask_rcnn"):
+        ask("maskrcnn")
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestRecipe:
+    def test_agrees_with_the_catalogue(self, name):
+        recipe, row = recipes.get(name), recipes.row(name)
+        assert isinstance(recipe, Recipe)
+        assert recipe.name == name
+        assert recipe.lecture == row["lecture"]
+        assert (recipe.paper.title, recipe.paper.year) == (row["paper"], row["year"])
+        assert recipe.parameters() == row["params"]
+
+    def test_has_a_hash(self, name):
+        assert re.fullmatch("[0-9a-f]{12}", recipes.get(name).hash())
+        assert recipes.get(name).hash("quick") != recipes.get(name).hash()
+
+    def test_is_judged_on_what_it_never_saw(self, name):
+        recipe = recipes.get(name)
+        train, val = recipe.train, recipe.val
+        assert len(val) >= 200
+        assert not range(train.first, train.first + train.count) & range_of(val)
+        assert recipe.full.steps > recipe.quick.steps
+        assert recipe.full.bar >= recipe.quick.bar > 0
+
+    def test_evaluates_and_probes_an_untrained_model(self, name):
+        recipe = recipes.get(name)
+        torch.manual_seed(0)
+        model = recipe.model()
+        few = TownScenes(first=30_000_000, count=3, size=64)
+        metrics = recipe.evaluate(model, few, False)
+        assert recipe.metric in metrics
+        assert all(v is None or 0 <= v <= 1 for v in metrics.values())
+        outputs = recipe.probe(model, few)
+        assert outputs
+        assert all(torch.is_tensor(v) for v in outputs.values())
+
+
+def range_of(dataset):
+    return range(dataset.first, dataset.first + dataset.count)
+
+
+class Oracle(torch.nn.Module):
+    """Knows the answers: the targets of the pictures it is shown, found by their content."""
+
+    def __init__(self, dataset, score=1.0):
+        super().__init__()
+        self.known = [dataset[i] for i in range(len(dataset))]
+        self.weight, self.score = torch.nn.Parameter(torch.zeros(())), score
+        self.seen = []
+
+    def forward(self, images):
+        assert not self.training
+        self.seen.append(len(images))
+        targets = [next(t for i, t in self.known if torch.equal(i, image)) for image in images]
+        return [
+            {
+                "boxes": t["boxes"],
+                "labels": t["labels"],
+                "scores": torch.full((len(t["labels"]),), self.score),
+                "masks": t["masks"][:, None].float(),
+            }
+            for t in targets
+        ]
+
+
+def test_evaluation_pairs_every_picture_with_its_target():
+    few = TownScenes(first=30_000_000, count=5, size=64)
+    model = Oracle(few).train()
+    predictions, targets = predict(model, few, batch_size=2)
+    assert model.seen == [2, 2, 1]
+    assert len(predictions) == len(targets) == 5
+    assert predictions[0]["masks"].dtype == torch.bool
+    assert evaluate_detection(model, few)["mask_ap"] == pytest.approx(1.0)
+    assert evaluate_detection(Oracle(few), few)["box_ap"] == pytest.approx(1.0)
+
+
+def test_the_probe_tells_the_sure_detections_from_left_to_right():
+    few = TownScenes(first=30_000_000, count=2, size=64)
+    found = probe_detection(Oracle(few, score=0.9), few)
+    boxes = few[0][1]["boxes"]
+    assert torch.equal(found["boxes"], boxes[boxes[:, 0].argsort(stable=True)])
+    assert found["masks"].shape == found["scores"].shape == found["labels"].shape == (len(boxes),)
+    assert len(probe_detection(Oracle(few, score=0.4), few)["boxes"]) == 0
