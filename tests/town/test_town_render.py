@@ -136,6 +136,34 @@ def test_keypoints_mark_the_parts_they_name():
     assert all(0 <= a < 17 and 0 <= b < 17 for a, b in BODY_SKELETON)
 
 
+def test_who_cheers_holds_both_hands_above_the_shoulders():
+    cheering = 0
+    for seed in range(60):
+        scene = Scene.random(seed, actors=(1, 1), classes=("person",))
+        (actor,) = scene.actors
+        if actor.look[-1] == "cheer":
+            body = scene.render(128, noise=False).body[0]
+            y = {name: body[k, 1] for k, name in enumerate(BODY_KEYPOINTS)}
+            assert (
+                max(y["left_wrist"], y["right_wrist"])
+                < min(y["left_elbow"], y["right_elbow"])
+                < y["left_hip"]
+            )
+            assert max(y["left_elbow"], y["right_elbow"]) < min(y["left_shoulder"], y["right_shoulder"])
+            cheering += 1
+    assert cheering >= 3
+
+
+def test_bands_of_stuff_meet_at_their_borders():
+    for seed in range(5):
+        scene = Scene.random(seed, actors=(0, 0))
+        semantic = scene.render(256, noise=False).semantic
+        for above, below, border in (("grass", "pavement", "pavement"), ("pavement", "road", "road")):
+            row = round(256 * getattr(scene.backdrop, border))
+            assert (semantic[row - 1] == STUFF.index(above)).mean() > 0.99
+            assert (semantic[row] == STUFF.index(below)).mean() > 0.9
+
+
 def test_the_eyes_are_dark_where_the_landmarks_say():
     darker = []
     for seed in range(40):
