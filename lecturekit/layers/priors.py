@@ -12,24 +12,24 @@ from lecturekit.layers import boxes as B
 
 def make_priors(
     grids: list[tuple[int, int]],
-    scales: tuple[float, ...],
+    scales: tuple[tuple[float, ...], ...],
     ratios: tuple[float, ...],
     size: int,
     square: bool = True,
 ) -> Tensor:
     """The priors around each pixel of each level: [P, 4] xyxy, 0..1.
 
-    Level by level, row by row, the ratios (width / height) of a pixel one after another. `scales` hold one side per
-    level, in pixels of pictures of `size` pixels, whatever its grid (rows, columns). `square` priors take the
-    width for the height too, so that a ratio changes their size.
+    Level by level, row by row, and at each pixel all `ratios` (width / height) of each of the level's `scales`.
+    Scales are sides in pixels of pictures of `size` pixels, whatever the levels' grids (rows, columns).
+    `square` priors take the width for the height too, so that a ratio changes their size.
     """
     roots = torch.tensor(ratios, dtype=torch.float64).sqrt()
-    sides = torch.stack((roots, roots if square else 1 / roots), dim=1)  # [A, 2]
+    sides = torch.stack((roots, roots if square else 1 / roots), dim=1)  # [ratios, 2]
     levels = []
-    for (rows, columns), scale in zip(grids, scales, strict=True):
+    for (rows, columns), own in zip(grids, scales, strict=True):
         y, x = (torch.arange(n, dtype=torch.float64).add(0.5) / n for n in (rows, columns))
         centre = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).view(-1, 1, 2)  # [h*w, 1, 2]
-        half = sides * scale / size / 2
+        half = torch.cat([sides * scale / size / 2 for scale in own])  # [A, 2]
         levels.append(torch.cat((centre - half, centre + half), dim=-1).view(-1, 4))  # [h*w*A, 4]
     return torch.cat(levels).float()
 
