@@ -41,7 +41,7 @@ class Sums:
 def evaluate(model, dataset, progress):
     x, y = (torch.stack(t) for t in zip(*(dataset[i] for i in range(len(dataset))), strict=True))
     with torch.no_grad():
-        return {"error": float((model(x) - y).square().mean())}
+        return {"error": (model(x) - y).square().mean().item()}
 
 
 def probe(model, dataset):
@@ -68,9 +68,17 @@ RECIPE = Recipe(
 )
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
-    """A system "toy" in the catalogue, its weights trained and shipped to an empty folder; returns its card."""
+    """A system "toy" in the catalogue, trained and shipped to an empty folder; gives its card and model."""
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     entry = recipes.Entry("instance", "On Sums", 1202, "0000.00000", tiny=0, paper=0)
     monkeypatch.setitem(recipes.CATALOGUE, "toy", entry)
