@@ -119,19 +119,13 @@ def train(
     recipe = recipes.get(system)
     if ship and (not full or steps or data != "town"):
         raise ValueError("--ship goes with --full, the recipe's own steps, and Toy Town")
-    names = tuple(recipe.train.class_names)
-    ids = tuple(range(1, len(names) + 1))
-    evaluated = True
+    evaluated = data == "town" or val_annotations is not None
     if data == "coco":
-        own = coco(root, annotations, "train", crowd=False)
-        names, ids = own.class_names, own.category_ids
-        recipe = dataclasses.replace(
-            recipe, model=functools.partial(recipe.model, num_classes=len(names) + 1), train=own, val=own
-        )
-        if evaluated := val_annotations is not None:
-            recipe = dataclasses.replace(recipe, val=coco(root, val_annotations, "val", crowd=True))
+        recipe = _on_coco(recipe, root, annotations, val_annotations)
     elif root or annotations or val_annotations:
         raise ValueError("--root, --annotations and --val-annotations go with --data coco")
+    names = tuple(recipe.train.class_names)
+    ids = getattr(recipe.train, "category_ids", tuple(range(1, len(names) + 1)))
     budget = "full" if full else "quick"
     steps = steps or recipe.budget(budget).steps
     seed = recipe.seed if seed is None else seed
@@ -156,14 +150,16 @@ def train(
     except training.NonFiniteLoss as error:
         raise Failed(str(error)) from None
     from lecturekit.cli import weights
+    from lecturekit.cli.seeing import Observer
 
     files["history.json"].write_text(history.to_json())
     told = {"system": system, **card, "data": repr(recipe.train), "steps": steps, "seed": seed}
     weights.save(files["weights.safetensors"], model, told | {"seconds": round(history.seconds, 1)})
-    metrics = recipe.evaluate(model, recipe.val, True) if evaluated else {}
+    seen_by = model if data == "town" else Observer(model).eval()
+    metrics = recipe.evaluate(seen_by, recipe.val, True) if evaluated else {}
     done = {"system": system, "data": _place(data, recipe.train), "steps": steps, "seed": seed}
     done |= {"seconds": round(history.seconds, 1), "metrics": metrics}
-    done["bar"] = _bar(recipe, budget, metrics) if data == "town" else None
+    done["bar"] = recipe.judged(metrics, budget) if data == "town" else None
     files["metrics.json"].write_text(json.dumps(done, indent=2) + "\n")
     done["files"] = {name.split(".")[0]: str(path) for name, path in files.items()}
     done["shipped"] = None
@@ -173,6 +169,16 @@ def train(
         zoo.save(model, recipe, history, seed=seed)
         done["shipped"] = str(zoo.FOLDER / f"{system}.safetensors")
     result(done, as_json, _show_training)
+
+
+def _on_coco(recipe, root: Path | None, annotations: Path | None, val_annotations: Path | None):
+    """The recipe for a folder in COCO's format: its pictures, and as many classes as it has."""
+    own = coco(root, annotations, "train", crowd=False)
+    held_out = coco(root, val_annotations, "val", crowd=True) if val_annotations else own
+    if held_out.class_names != own.class_names:
+        raise ValueError(f"--val-annotations: other categories than in {own.annotations}")
+    model = functools.partial(recipe.model, num_classes=len(own.class_names) + 1)
+    return dataclasses.replace(recipe, model=model, train=own, val=held_out)
 
 
 def evaluate(
@@ -250,20 +256,13 @@ def evaluate(
         model = Observer(model, labels).eval()
     metrics = recipe.evaluate(model, shown, True)
     told = {"system": system, "data": _place(data, pictures), "n": count, "seed": seed, "metrics": metrics}
-    told["bar"] = _bar(recipe, found.budget, metrics) if data == "town" else None
+    told["bar"] = recipe.judged(metrics, found.budget) if data == "town" else None
     told["seconds"] = round(time.monotonic() - start, 1)
     result(told, as_json, _show_metrics)
 
 
 def _place(data: str, pictures) -> str:
     return "town" if data == "town" else str(pictures.annotations)
-
-
-def _bar(recipe, budget: str, metrics: dict) -> dict:
-    """What the recipe's metric must reach, and whether it does."""
-    side = "at_least" if recipe.higher_is_better else "at_most"
-    bar = {"metric": recipe.metric, side: recipe.budget(budget).bar, "value": metrics.get(recipe.metric)}
-    return bar | {"reached": recipe.reached(metrics, budget)}
 
 
 def _show_training(done: dict) -> None:
