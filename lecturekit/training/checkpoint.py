@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import random
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,8 +55,13 @@ def load(path: str | Path):
             with zipfile.ZipFile(path) as archive:  # torch.load doesn't compare the checksums
                 if broken := archive.testzip():
                     raise ValueError(f"checkpoint: {path} is damaged (in {broken})")
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError, KeyError) as error:
+        with warnings.catch_warnings(action="ignore"):  # torch's on other pickle protocols
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's own message advises to load it all the same
+        raise ValueError(
+            f"checkpoint: {path} holds other things than plain tensors, and is not opened: that could run code"
+        ) from error
+    except (zipfile.BadZipFile, RuntimeError, EOFError, OSError, KeyError) as error:
         raise ValueError(
             f"checkpoint: {path} is no complete checkpoint of plain tensors ({type(error).__name__}: "
             f"{str(error).splitlines()[0] if str(error) else 'empty file'})"
@@ -89,10 +95,11 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
 def generators(device: torch.device | None = None) -> dict:
     """The state of every global random generator: torch's (and the GPU's), Python's, NumPy's."""
     numpy = np.random.get_state(legacy=False)  # noqa: NPY002 (datasets of others may use it)
+    key = torch.from_numpy(numpy["state"]["key"].astype(np.int64))
     state = {
         "torch": torch.get_rng_state(),
         "python": random.getstate(),
-        "numpy": {**numpy, "state": {**numpy["state"], "key": numpy["state"]["key"].tolist()}},
+        "numpy": {**numpy, "state": {**numpy["state"], "key": key}},
     }
     if device is not None and device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
@@ -103,7 +110,7 @@ def set_generators(state: dict, device: torch.device | None = None) -> None:
     """Put every global generator back to `state`, which `generators` gave."""
     torch.set_rng_state(state["torch"])
     random.setstate(state["python"])
-    inner = {**state["numpy"]["state"], "key": np.array(state["numpy"]["state"]["key"], dtype=np.uint32)}
+    inner = {**state["numpy"]["state"], "key": state["numpy"]["state"]["key"].numpy().astype(np.uint32)}
     np.random.set_state({**state["numpy"], "state": inner})  # noqa: NPY002
     if "cuda" in state and device is not None and device.type == "cuda":
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,5 +1,6 @@
 """What the losses did: one row per step and player."""
 
+import itertools
 import json
 import math
 from collections.abc import Iterable
@@ -24,8 +25,8 @@ class History:
 
     def news(self) -> str:
         """The last step in a few words: a single player's losses, or the players' totals."""
-        players = self.players
-        last = self.rows[-len(players) :]
+        now = itertools.takewhile(lambda row: row["step"] == len(self), reversed(self.rows))
+        last = list(now)[::-1]
         if len(last) == 1:
             names = [k for k in last[0] if k not in FIXED]
             last = [{"player": k.removeprefix("loss_"), "total": last[0][k]} for k in names]
