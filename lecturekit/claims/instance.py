@@ -17,10 +17,12 @@ from lecturekit import recipes
 from lecturekit.claims import Claim, kept
 from lecturekit.data import TownScenes
 from lecturekit.instance.mask_rcnn import MaskRCNN
-from lecturekit.metrics.detection import ap_by_iou, predict
+from lecturekit.layers.pictures import normalise, pad_and_stack
+from lecturekit.metrics.detection import ap_by_iou
+from lecturekit.recipes.instance import predict
 from lecturekit.training import Recipe, fit
 
-TUNING = TownScenes(first=20_000_000, count=100)
+TUNING = TownScenes(first=20_000_000)
 RATES = (0.5, 1.0, 2.0)  # the learning rates tried for each arm, as multiples of the recipe's
 TUNING_SEED = 1000  # a seed that no measured run uses
 
@@ -40,7 +42,9 @@ def mean_ap(ap: dict[str, float]) -> float:
     return sum(ap.values()) / len(ap)
 
 
-def roi_align(seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200) -> dict:
+def roi_align(
+    seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200, tuning: int = 100
+) -> dict:
     """Mask R-CNN trained with either pooling: the same scenes, steps and seeds, three rates tried each."""
     base = recipes.get("mask_rcnn")
     curves, chosen = {}, {}
@@ -50,7 +54,11 @@ def roi_align(seeds: range, folder: Path, progress: bool, steps: int = 300, held
             recipe = replace(base, model=partial(MaskRCNN.tiny, pooling=arm), lr=base.lr * factor)
             path = folder / f"{recipe.hash()}-{arm}-{steps}"
             run = partial(curve, recipe, steps=steps, progress=progress)
-            tuned = kept(path / "tuning.json", partial(run, TUNING_SEED, scenes=TUNING), progress)
+            tuned = kept(
+                path / "tuning.json",
+                partial(run, TUNING_SEED, scenes=replace(TUNING, count=tuning)),
+                progress,
+            )
             by_rate[factor] = mean_ap(tuned), path, run
         chosen[arm] = max(by_rate, key=lambda factor: by_rate[factor][0])
         _, path, run = by_rate[chosen[arm]]
@@ -77,7 +85,7 @@ def roi_align(seeds: range, folder: Path, progress: bool, steps: int = 300, held
             "held-out scenes": held_out,
             "learning rates tried for each arm": [base.lr * f for f in RATES],
             "learning rate chosen": {arm: base.lr * f for arm, f in chosen.items()},
-            "chosen on": f"{TUNING.count} other scenes, one seed that is not measured",
+            "chosen on": f"{tuning} other scenes, one seed that is not measured",
         },
     }
 
@@ -88,30 +96,23 @@ def roi_align(seeds: range, folder: Path, progress: bool, steps: int = 300, held
 class SemanticMap(nn.Module):
     """A semantic segmenter with Mask R-CNN's backbone and FPN: a class for every pixel, no individuals."""
 
-    def __init__(self, num_classes: int = 7):
+    def __init__(self, num_classes: int = 7, channels: int = 64):
         super().__init__()
-        host = MaskRCNN.tiny()
-        self.transform, self.backbone = host.transform, host.backbone
-        self.head = nn.LazyConv2d(num_classes, 1)
+        self.backbone = MaskRCNN.tiny(channels=channels).backbone
+        self.head = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(
-        self, images: list[Tensor], targets: list[dict] | None = None
-    ) -> dict[str, Tensor] | list[Tensor]:
+    def forward(self, images: list[Tensor], targets: list[dict] | None = None):
         """{"loss_semantic"} in training, else a class map int64 [H,W] for each of the images [3,H,W]."""
-        batch = self.transform(images).tensors  # [B, 3, H, W]
+        batch = pad_and_stack([normalise(image) for image in images])  # [B, 3, H, W]
         levels = list(self.backbone(batch).values())[:4]
         size = levels[0].shape[-2:]
         fused = sum(F.interpolate(level, size, mode="bilinear") for level in levels)  # [B, C, H/4, W/4]
         logits = F.interpolate(self.head(fused), batch.shape[-2:], mode="bilinear")  # [B, K, H, W]
-        cropped = [one[:, : i.shape[-2], : i.shape[-1]] for one, i in zip(logits, images, strict=True)]
+        sizes = [image.shape[-2:] for image in images]
         if not self.training:
-            return [one.argmax(0) for one in cropped]
-        truth = [semantic_map(t, i.shape[-2:]) for t, i in zip(targets, images, strict=True)]
-        return {
-            "loss_semantic": torch.stack(
-                [F.cross_entropy(c[None], t[None]) for c, t in zip(cropped, truth, strict=True)]
-            ).mean()
-        }
+            return [one.argmax(0)[:h, :w] for one, (h, w) in zip(logits, sizes, strict=True)]
+        truth = pad_and_stack([semantic_map(t, s)[None] for t, s in zip(targets, sizes, strict=True)])
+        return {"loss_semantic": F.cross_entropy(logits, truth[:, 0])}
 
 
 def semantic_map(target: dict[str, Tensor], size: tuple[int, int]) -> Tensor:
