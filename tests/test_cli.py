@@ -52,7 +52,7 @@ def test_help_of_the_whole_names_every_command():
     assert "Usage" in run().output
     assert list(get_command(cli.app).commands) == COMMANDS
     for command in COMMANDS:
-        assert re.search(rf"^  {command} +\S.*[^.]\.$", shown, re.MULTILINE), f"{command} is cut short"
+        assert re.search(rf"^  {command} +\S.*[^.][.?]$", shown, re.MULTILINE), f"{command} is cut short"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
