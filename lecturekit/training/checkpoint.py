@@ -59,7 +59,7 @@ def load(path: str | Path):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:  # torch's own message advises to load it all the same
         raise ValueError(
-            f"checkpoint: {path} holds other things than plain tensors, and is not opened: that could run code"
+            f"checkpoint: {path} is no complete checkpoint of plain tensors; anything else could run code"
         ) from error
     except (zipfile.BadZipFile, RuntimeError, EOFError, OSError, KeyError) as error:
         raise ValueError(
