@@ -14,7 +14,7 @@ from lecturekit.cli.report import MISTAKES, plain, result, say
 def predict(
     system: System,
     pictures: Annotated[list[Path], typer.Argument(help="JPEG or PNG files.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder for the drawn pictures.")] = Path("predictions"),
+    out: Annotated[Path, typer.Option(help="Folder for the drawn pictures.")] = Path("runs/predictions"),
     weights: Weights = None,
     score: Annotated[float, typer.Option(min=0, max=1, help="Leave out what scores less.")] = 0.5,
     threads: Threads = None,

@@ -11,10 +11,10 @@ OKABE_ITO = (  # M. Okabe, K. Ito, Color Universal Design (2008), without the bl
 )
 NATURAL = {  # what everybody expects of these words, on a semantic map
     "sky": (158, 208, 240),
-    "grass": (126, 190, 120),
+    "grass": (120, 180, 100),
     "road": (92, 92, 98),
-    "pavement": (176, 172, 166),
-    "tree": (0, 110, 80),
+    "pavement": (190, 186, 178),
+    "tree": (0, 80, 45),
 }
 
 

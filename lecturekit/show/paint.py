@@ -18,9 +18,17 @@ BONES = (  # pairs of COCO's 17 body key points; the left side has odd numbers, 
 INK = (30, 30, 30)
 
 
+CJK_FONTS = ("NotoSansCJK-Regular.ttc", "NanumGothic.ttf", "AppleSDGothicNeo.ttc", "malgun.ttf")
+
+
 @functools.lru_cache(maxsize=64)
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own scalable font."""
+def font(size: int, text: str = "") -> ImageFont.FreeTypeFont:
+    """Pillow's own scalable font; for letters that it lacks the system's font, if there is one."""
+    for name in CJK_FONTS if any(letter > "\u2fff" for letter in text) else ():
+        try:
+            return ImageFont.truetype(name, size)
+        except OSError:
+            continue
     return ImageFont.load_default(size)
 
 
@@ -119,7 +127,7 @@ def labels(
     plain: coloured frames on white instead of coloured boxes.
     """
     pen = ImageDraw.Draw(canvas)
-    kind = font(round(5 * stroke(canvas.size)))
+    kind = font(round(5 * stroke(canvas.size)), "".join(captions))
     pad = max(2, round(kind.size / 5))
     height = round(1.25 * kind.size) + pad
     taken: list[tuple[float, ...]] = []
@@ -150,7 +158,7 @@ def _shared(a, b) -> float:
 
 def legend(entries: list[tuple[str, tuple]], width: int) -> Image.Image:
     """A white strip that says which colour means what, in as many rows as it takes."""
-    kind = font(round(4.6 * stroke((width, 1))))
+    kind = font(round(4.6 * stroke((width, 1))), "".join(name for name, _ in entries))
     pad, row = kind.size // 2, round(1.7 * kind.size)
     places, x, y = [], pad, pad
     for name, _ in entries:

@@ -223,7 +223,7 @@ def test_colours_stay_apart_for_all_eyes(eyes):
     town = class_colours(
         ["sky", "grass", "road", "pavement", "person", "car", "tree", "ball", "cat", "house"]
     )
-    assert nearest(town) > 9
+    assert nearest(town) > 16.9
 
 
 def test_the_first_21_colours_are_different():
@@ -297,3 +297,24 @@ def test_what_does_not_fit_together_is_refused():
         draw.semantic(np.full((4, 4), 7), ["a", "b"])
     with pytest.raises(ValueError, match="the image has"):
         draw.semantic(np.zeros((4, 4), int), ["a"], image=GREY)
+
+
+def test_texts_beyond_latin_take_the_systems_font_if_there_is_one(monkeypatch):
+    own = paint.font(20).getname()
+    asked = []
+
+    def truetype(name, size):
+        asked.append(name)
+        if name != paint.CJK_FONTS[1]:
+            raise OSError("cannot open resource")
+        return (name, size)
+
+    monkeypatch.setattr(paint.ImageFont, "truetype", truetype)
+    paint.font.cache_clear()
+    assert paint.font(21, "사람 0.97") == (paint.CJK_FONTS[1], 21)
+    assert asked == list(paint.CJK_FONTS[:2])
+    monkeypatch.setattr(paint, "CJK_FONTS", ("gone.ttf",))
+    paint.font.cache_clear()
+    monkeypatch.undo()
+    assert paint.font(20, "naïve · 0.97").getname() == own
+    paint.font.cache_clear()
