@@ -15,14 +15,13 @@ from collections.abc import Mapping
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from lecturekit.layers import boxes as B
 from lecturekit.layers.backbones import BasicBlock, ResNet
 from lecturekit.layers.blocks import conv_block
 from lecturekit.layers.checkpoints import load_official
 from lecturekit.layers.fpn import BilinearPyramid
-from lecturekit.layers.pictures import check_images, check_targets, resize
+from lecturekit.layers.pictures import check_images, check_targets, pad_rows, resize, resize_masks
 from lecturekit.layers.priors import hard_example_loss, make_priors, match
 
 MEAN, STD = (123.68, 116.78, 103.94), (58.40, 57.12, 57.38)  # red, green, blue of 0..255
@@ -30,13 +29,13 @@ BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # one over the variances: 0.1 of the centr
 MOST_MASKS = 100  # positives a picture that enter the mask loss
 
 
-def prototype_net(inputs: int, channels: int, prototypes: int) -> nn.Sequential:
-    """A small FCN on the finest level (section 3.1): prototypes [B, K, 2h, 2w], 0 or more, without a bound."""
+def prototype_net(inputs: int, channels: int, prototypes: int, upsample: int) -> nn.Sequential:
+    """A small FCN on the finest level (section 3.1): prototypes [B, K, h, w], 0 or more."""
     return nn.Sequential(
         conv_block(inputs, channels),
         conv_block(channels, channels),
         conv_block(channels, channels),
-        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+        nn.Upsample(scale_factor=upsample, mode="bilinear", align_corners=False),
         conv_block(channels, channels),
         nn.Conv2d(channels, prototypes, 1),
         nn.ReLU(inplace=True),
@@ -69,7 +68,7 @@ def combine(prototypes: Tensor, coefficients: Tensor) -> Tensor:
 
 
 def inside(boxes: Tensor, size: tuple[int, int], padding: int = 1) -> Tensor:
-    """Which pixels of a map (h, w) lie in each box [N, 4] (0..1), grown by `padding` pixels: bool [N, h, w]."""
+    """Which pixels of a map (h, w) lie in each box [N, 4] (0..1), grown by `padding`: bool [N, h, w]."""
     height, width = size
     x, y = torch.arange(width, device=boxes.device), torch.arange(height, device=boxes.device)
     left, top, right, bottom = (boxes * boxes.new_tensor([width, height] * 2)).T[..., None]  # [N, 1] each
@@ -79,7 +78,7 @@ def inside(boxes: Tensor, size: tuple[int, int], padding: int = 1) -> Tensor:
 
 
 def assemble(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    """Masks [N, h, w] in 0..1 (equation 1): prototypes [K, h, w], coefficients [N, K], boxes [N, 4] (0..1)."""
+    """Masks [N, h, w], 0..1 (equation 1): prototypes [K, h, w], coefficients [N, K], boxes [N, 4] (0..1)."""
     return combine(prototypes, coefficients).sigmoid() * inside(boxes, prototypes.shape[1:])
 
 
@@ -159,11 +158,12 @@ class YOLACT(nn.Module):
         channels: int = 256,
         first_level: int = 3,
         extra_levels: int = 2,
-        scales: tuple[float, ...] = (24, 48, 96, 192, 384),
+        scales: tuple[tuple[float, ...], ...] = ((24,), (48,), (96,), (192,), (384,)),
         ratios: tuple[float, ...] = (1, 1 / 2, 2),
         square_priors: bool = True,
         prototypes: int = 32,
         prototype_channels: int = 256,
+        upsample: int = 2,
         loss_weights: tuple[float, float, float, float] = (1, 1.5, 6.125, 1),
         score_threshold: float = 0.05,
         class_threshold: float = 0.0,
@@ -179,10 +179,14 @@ class YOLACT(nn.Module):
         self.nms_threshold, self.top_k = nms_threshold, top_k
         self.detections_per_image = detections_per_image
         inputs = backbone.out_channels[first_level - 2 :]
+        if len(scales) != len(inputs) + extra_levels or len({len(own) for own in scales}) != 1:
+            raise ValueError(
+                f"scales must be equally many for each of {len(inputs) + extra_levels} levels, got {scales}"
+            )
         self.backbone = backbone
         self.fpn = BilinearPyramid(inputs, channels, first=first_level, extra=extra_levels)
-        self.prototypes = prototype_net(channels, prototype_channels, prototypes)
-        self.heads = PredictionHeads(channels, len(ratios), num_classes, prototypes)
+        self.prototypes = prototype_net(channels, prototype_channels, prototypes, upsample)
+        self.heads = PredictionHeads(channels, len(scales[0]) * len(ratios), num_classes, prototypes)
         self.semantic = nn.Conv2d(channels, num_classes - 1, 1)
         for part in (self.fpn, self.prototypes, self.heads, self.semantic):
             for module in part.modules():
@@ -208,7 +212,8 @@ class YOLACT(nn.Module):
         """What the network says of a normalised batch [B, 3, H, W], for P priors, C classes, K prototypes.
 
         boxes [B, P, 4] (deltas), classes [B, P, C] (logits), coefficients [B, P, K] in -1..1, priors [P, 4]
-        in 0..1, prototypes [B, K, h, w]; in training also semantic [B, C-1, h/2, w/2] (logits).
+        in 0..1, prototypes [B, K, h, w]; in training also semantic (logits), [B, C-1] maps of
+        the finest level's size.
         """
         return self.read(self.fpn(list(self.backbone(batch).values())[self.first_level - 2 :]))
 
@@ -239,20 +244,23 @@ class YOLACT(nn.Module):
         deltas, priors, prototypes = outputs["boxes"], outputs["priors"], outputs["prototypes"]
         labels = [target["labels"].long() for target in targets]
         boxes = [t["boxes"] / t["boxes"].new_tensor(t["masks"].shape[:0:-1] * 2) for t in targets]  # 0..1
-        boxes = pad(boxes)  # [B, N, 4]
+        boxes = pad_rows(boxes)  # [B, N, 4]
         matched = match(boxes, priors)  # [B, P]
         positive = matched >= 0
         count = positive.sum().clamp(min=1)
-        classes = torch.where(positive, pad(labels).gather(1, matched.clamp(min=0)), matched - B.BACKGROUND)
+        classes = torch.where(
+            positive, pad_rows(labels).gather(1, matched.clamp(min=0)), matched - B.BACKGROUND
+        )
         picture, prior = positive.nonzero(as_tuple=True)
         moves = B.encode(boxes[picture, matched[positive]], priors[prior], BOX_WEIGHTS)  # [M, 4]
-        masks = shrink(targets, prototypes.shape[2:])
+        true_masks = [target["masks"] for target in targets]
+        masks = resize_masks(true_masks, prototypes.shape[2:])
         losses = {
             "loss_classifier": hard_example_loss(outputs["classes"], classes) / count,
             "loss_box_reg": F.smooth_l1_loss(deltas[positive], moves, reduction="sum") / count,
             "loss_mask": mask_loss(prototypes, outputs["coefficients"], matched, boxes, masks) / count,
             "loss_semantic": semantic_loss(
-                outputs["semantic"], labels, shrink(targets, outputs["semantic"].shape[2:])
+                outputs["semantic"], labels, resize_masks(true_masks, outputs["semantic"].shape[2:])
             ),
         }
         return {name: w * loss for w, (name, loss) in zip(self.loss_weights, losses.items(), strict=True)}
@@ -289,12 +297,12 @@ class YOLACT(nn.Module):
             "num_classes": 7,
             "size": 128,
             "channels": 64,
-            "first_level": 2,
-            "extra_levels": 1,
-            "scales": (10, 20, 40, 60, 100),
+            "extra_levels": 0,
+            "scales": ((14, 22, 34), (28, 42, 60), (50, 75, 100)),
             "square_priors": False,
             "prototypes": 16,
             "prototype_channels": 32,
+            "upsample": 4,
             "class_threshold": 0.05,
         }
         body = ResNet(blocks=(1, 1, 1, 1), widths=widths, stem=(stem, 3), block=BasicBlock, norm=norm)
@@ -307,19 +315,8 @@ class YOLACT(nn.Module):
 
     @classmethod
     def from_official(cls, state_dict: Mapping[str, Tensor], **changes) -> "YOLACT":
-        """`paper()` with the authors' weights, in eval mode; ValueError names the first keys that don't fit."""
+        """`paper()` with the authors' weights, in eval mode; ValueError names the first wrong keys."""
         return load_official(lambda: cls.paper(**changes), our_names(state_dict))
-
-
-def pad(rows: list[Tensor]) -> Tensor:
-    """Tensors [N_i, ...] of the pictures as one [B, N, ...], filled up with zeros; N is at least 1."""
-    return pad_sequence([*rows, rows[0].new_zeros((1, *rows[0].shape[1:]))], batch_first=True)[:-1]
-
-
-def shrink(targets: list[dict[str, Tensor]], size: tuple[int, int]) -> list[Tensor]:
-    """The true masks of each picture at another size (height, width): bool [N_i, height, width]."""
-    masks = (target["masks"][:, None].float() for target in targets)
-    return [F.interpolate(m, size, mode="bilinear", align_corners=False)[:, 0] > 0.5 for m in masks]
 
 
 OFFICIAL_NAMES = {

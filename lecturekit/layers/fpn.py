@@ -46,10 +46,10 @@ class BackboneWithFPN(nn.Module):
 
 
 class BilinearPyramid(nn.Module):
-    """The pyramid of one-stage detectors: bilinear upsampling, a ReLU after each level, coarser levels on top.
+    """The pyramid of one-stage detectors: bilinear upsampling, ReLU after each level, coarser levels on top.
 
     Maps c3, c4, c5 of a backbone -> p3, p4, p5 and `extra` levels made from p5 with stride 2, all of
-    `channels`. The 1x1 convolutions are `lateral.c3`, ..., the 3x3 ones `p3`, ...; numbers start from `first`.
+    `channels`. The 1x1 convolutions are `lateral.c3`, ..., the 3x3 ones `p3`, ...; they start at `first`.
     """
 
     def __init__(self, inputs: list[int], channels: int, *, first: int = 3, extra: int = 2):

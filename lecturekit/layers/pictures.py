@@ -100,6 +100,17 @@ def resize_boxes(boxes: Tensor, old: tuple[int, int], new: tuple[int, int]) -> T
     return boxes * boxes.new_tensor([x, y, x, y])
 
 
+def resize_masks(masks: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
+    """Masks [N_i, H_i, W_i] of each picture at another size (height, width): bool [N_i, height, width]."""
+    resized = (F.interpolate(m[:, None].float(), size, mode="bilinear", align_corners=False) for m in masks)
+    return [m[:, 0] > 0.5 for m in resized]
+
+
+def pad_rows(rows: list[Tensor]) -> Tensor:
+    """Tensors [N_i, ...] of each picture as one [B, N, ...], filled up with zeros; N is at least 1."""
+    return pad_sequence([*rows, rows[0].new_zeros((1, *rows[0].shape[1:]))], batch_first=True)[:-1]
+
+
 def pad_and_stack(images: list[Tensor], divisor: int = 32) -> Tensor:
     """Pictures [3, H_i, W_i] in the top left corner of one batch [B, 3, H, W]; H and W are multiples of `divisor`."""
     height, width = (max(image.shape[d] for image in images) for d in (1, 2))

@@ -19,7 +19,7 @@ def make_priors(
 ) -> Tensor:
     """The priors around each pixel of each level: [P, 4] xyxy, 0..1.
 
-    Level by level, row by row, and at each pixel all `ratios` (width / height) of each of the level's `scales`.
+    Level by level, row by row, at each pixel all `ratios` (width / height) of each of the level's `scales`.
     Scales are sides in pixels of pictures of `size` pixels, whatever the levels' grids (rows, columns).
     `square` priors take the width for the height too, so that a ratio changes their size.
     """
@@ -57,7 +57,7 @@ def one_each(overlaps: Tensor) -> Tensor:
     objects = torch.arange(left.shape[1], device=left.device)
     while (left >= 0).any():
         best, prior = left.max(dim=2)  # [B, N]
-        rivals = left.gather(2, prior[:, None].expand(-1, len(objects), -1))  # [B, N, N]: all for these priors
+        rivals = left.gather(2, prior[:, None].expand(-1, len(objects), -1))  # [B, N, N]
         mutual = (best >= 0) & (rivals.argmax(dim=1) == objects)
         picture, row = mutual.nonzero(as_tuple=True)
         column = prior[picture, row]
