@@ -129,13 +129,18 @@ def test_training_leaves_crowds_out(tmp_path):
     assert "0x" not in repr(dataset)
 
 
-@pytest.mark.parametrize("pictures", ["", "images", "val2017", "images/val2017"])
-@pytest.mark.parametrize("json_at", ["annotations/instances_val2017.json", "labels.json"])
+LAYOUTS = [
+    *((p, "annotations/instances_val2017.json") for p in ("", "images", "val2017", "images/val2017")),
+    *((p, "labels.json") for p in ("", "images")),
+    ("valid", "valid/labels.json"),
+]
+
+
+@pytest.mark.parametrize(("pictures", "json_at"), LAYOUTS)
 def test_layouts_that_people_have(tmp_path, pictures, json_at):
-    if json_at == "labels.json" and "val2017" in pictures:
-        pytest.skip("this name says nothing of val2017")
     write(tmp_path, content(), pictures, json_at)
-    assert CocoInstances(tmp_path)[0][0].shape == (3, 48, 64)
+    elsewhere = tmp_path / json_at if pictures == "valid" else None
+    assert CocoInstances(tmp_path, elsewhere)[0][0].shape == (3, 48, 64)
 
 
 def test_annotations_elsewhere_and_several_splits(tmp_path):
