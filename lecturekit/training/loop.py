@@ -16,7 +16,7 @@ from torch import nn
 
 from lecturekit.training import checkpoint as files
 from lecturekit.training import parts, processes
-from lecturekit.training.game import Turn, gradients, players
+from lecturekit.training.game import NonFiniteLoss, Turn, gradients, players
 from lecturekit.training.history import History
 from lecturekit.training.state import State
 
@@ -73,8 +73,7 @@ def train(
     device: where to train; where the model is by default.
     about: further facts that a checkpoint must share to be resumed.
 
-    Under torchrun the processes share the work: each takes its part of every batch, the first writes the
-        files.
+    Under torchrun the processes share the work: each takes its part of every batch, the first one writes.
 
     Raises NonFiniteLoss; ValueError for settings that make no sense, and for a checkpoint of another
     training.
@@ -117,12 +116,12 @@ def train(
                 try:
                     indices = processes.share(sampler.batch(state.step))
                     batch = to(collate([dataset[i] for i in indices]), device)
-                    factor = schedule(state.step, steps, warmup)
-                    play(state, turn, game, batch, {player: lrs[player] * factor for player in game}, clip)
-                except KeyboardInterrupt:  # from elsewhere than the first Ctrl-C
-                    if state.moved:
+                    play(state, turn, game, batch, schedule(state.step, steps, warmup), clip)
+                except (NonFiniteLoss, KeyboardInterrupt) as stop:  # Ctrl-C pressed twice, or from elsewhere
+                    if not state.moved:
+                        state.undo(remembered)
+                    if state.moved or isinstance(stop, NonFiniteLoss):
                         raise
-                    state.undo(remembered)
                     history.interrupted = True
                 else:
                     history.interrupted = processes.any_of(asked.is_set())
@@ -138,17 +137,15 @@ def train(
     return history
 
 
-def play(
-    state: State, turn: nn.Module, game: Mapping[str, list], batch, lrs: Mapping[str, float], clip: float
-) -> None:
-    """One step: every player moves once."""
+def play(state: State, turn: nn.Module, game: Mapping[str, list], batch, factor: float, clip: float) -> None:
+    """One step: every player moves once, by its learning rate times `factor`."""
     for player, optimiser in state.optimisers.items():
         for group in optimiser.param_groups:
-            group["lr"] = lrs[player]
+            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
         values = gradients(turn, batch, player, game, clip, state.step + 1)
         state.moved = True
         optimiser.step()
-        state.history.add(state.step + 1, player, values, lrs[player])
+        state.history.add(state.step + 1, player, values, optimiser.param_groups[0]["lr"])
     if state.follower:
         state.follower.update_parameters(state.model)
     state.step += 1

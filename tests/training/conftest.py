@@ -1,5 +1,6 @@
 """The toys stand beside the tests, as a module that subprocesses run as well."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -15,3 +16,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_as_usual():
+    """A shell that runs the tests in the background has them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -45,9 +45,10 @@ def same(a, b):
 
 def test_learns_a_line():
     model, dataset = make("line")
-    history = train(model, dataset, steps=300, **SETTINGS["line"])
+    history = train(model.eval(), dataset, steps=300, **SETTINGS["line"])
     assert not model.training
     assert history.fell("loss_fit", to=0.5)
+    assert model.body[1].num_batches_tracked == 300
     x = torch.randn(200, 3, generator=torch.Generator().manual_seed(5))
     y = (x @ torch.tensor([1.0, 2.0, -1.0]))[:, None]
     assert (model(x) - y).square().mean() < 0.2 * y.square().mean()
@@ -57,6 +58,7 @@ def test_the_same_seed_trains_the_same_and_another_differently():
     results = []
     for seed in (0, 0, 1):
         model, dataset = make("line")
+        _ = random.random(), torch.rand(()), np.random.rand()  # noqa: NPY002
         history = train(model, dataset, steps=20, seed=seed, **SETTINGS["line"])
         results.append((weights(model), history.rows))
     assert same(results[0][0], results[1][0])
@@ -181,6 +183,19 @@ def test_the_schedule_reaches_the_optimiser_and_the_rows():
     assert moved == [True, False, False]
 
 
+def test_the_schedule_keeps_the_ratio_of_an_optimisers_groups():
+    def two(parameters, lr, weight_decay):
+        parameters = list(parameters)
+        made.append(
+            torch.optim.SGD([{"params": parameters[:2], "lr": lr / 10}, {"params": parameters[2:]}], lr=lr)
+        )
+        return made[-1]
+
+    made, (model, dataset) = [], make("line")
+    train(model, dataset, steps=4, **SETTINGS["line"] | {"schedule": linear, "warmup": 0}, optimiser=two)
+    assert [group["lr"] for group in made[0].param_groups] == pytest.approx([0.0005, 0.005])
+
+
 def test_weights_decay_but_neither_biases_nor_norms():
     model = Net()
     groups = adamw(model.parameters(), 1e-3, 0.1).param_groups
@@ -250,6 +265,7 @@ class Spoiled(Net):
         found, self.calls = super().forward(x, y), self.calls + 1
         if self.calls == 3:
             self.before = [p.detach().clone() for p in self.parameters()]
+            self.body[1].running_mean.data += torch.nan  # as a picture of NaN does
             if self.how == "gradient":  # the square root's slope at 0
                 found["loss_size"] = (self.head.bias - self.head.bias.detach()).square().sum().sqrt()
             else:
@@ -270,6 +286,7 @@ def test_a_non_finite_loss_stops_by_name_before_the_weights_are_spoiled(how, cli
         train(model, Line(), steps=10, checkpoint=file, **settings)
     assert (caught.value.step, caught.value.name, caught.value.player) == (3, name, "model")
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), model.before, strict=True))
+    assert all(b.isfinite().all() for b in model.buffers())
     assert torch.load(file, weights_only=True)["step"] == 2
 
 
