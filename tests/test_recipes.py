@@ -1,7 +1,9 @@
 """The catalogue and what each of its recipes promises."""
 
+import dataclasses
 import json
 import re
+import signal
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from lecturekit import recipes
 from lecturekit.data import TownScenes
 from lecturekit.recipes.instance import evaluate_detection, predict, probe_detection
-from lecturekit.training import Recipe
+from lecturekit.training import Interrupted, Recipe, fit
 
 NAMES = recipes.names()
 
@@ -109,3 +111,48 @@ def test_the_probe_tells_the_sure_detections_from_left_to_right():
     assert torch.equal(found["boxes"], boxes[boxes[:, 0].argsort(stable=True)])
     assert found["masks"].shape == found["scores"].shape == found["labels"].shape == (len(boxes),)
     assert len(probe_detection(Oracle(few, score=0.4), few)["boxes"]) == 0
+
+
+class Interrupting:
+    """The same dataset, which presses Ctrl-C when its n-th sample is drawn."""
+
+    def __init__(self, dataset, draw):
+        self.dataset, self.draw = dataset, draw
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, i):
+        self.draw -= 1
+        if self.draw == 0:
+            signal.raise_signal(signal.SIGINT)
+        return self.dataset[i]
+
+    def __repr__(self):
+        return repr(self.dataset)
+
+
+@pytest.fixture
+def ctrl_c_as_usual():
+    """A shell that runs the tests in the background has them ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_system_resumes_bit_for_bit(name, tmp_path, ctrl_c_as_usual):
+    results = []
+    for draw in (0, 9):  # the ninth sample belongs to the third step
+        train = Interrupting(TownScenes(count=100, size=64), draw)
+        recipe = dataclasses.replace(recipes.get(name), train=train, batch_size=4)
+        settings = {"steps": 6, "checkpoint": tmp_path / f"{draw}.pt", "progress": False}
+        if draw:
+            with pytest.raises(Interrupted, match="step 3 of 6"):
+                fit(recipe, **settings)
+        results.append(fit(recipe, **settings, resume=bool(draw)))
+    (whole, history), (parts, resumed) = results
+    assert resumed.rows == history.rows
+    pairs = zip(whole.state_dict().values(), parts.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)

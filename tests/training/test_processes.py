@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,10 +22,14 @@ def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("processes")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    done = subprocess.run(
-        [*command, SCRIPT, folder], env=environment, capture_output=True, text=True, timeout=280
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen([*command, SCRIPT, folder], env=environment, start_new_session=True, **options)
+    try:
+        output, _ = process.communicate(timeout=200)
+    finally:
+        if process.poll() is None:  # the processes wait for one another
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, output[-4000:]
     return [json.loads((folder / f"told{rank}.json").read_text()) for rank in (0, 1)], folder
 
 
