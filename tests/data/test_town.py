@@ -40,10 +40,10 @@ def test_slivers_are_left_out_of_the_target():
     data = TownScenes(count=30, **dials)
     areas = torch.cat([data[i][1]["masks"].sum((1, 2)) for i in range(30)])
     assert areas.min() >= 20
-    seen = sum(
-        len(Scene.random(i, actors=(12, 12), small=1.0, occlusion=1.0).render(64).labels) for i in range(30)
-    )
-    assert len(areas) < seen
+    views = [Scene.random(i, actors=(12, 12), small=1.0, occlusion=1.0).render(64) for i in range(30)]
+    assert len(areas) < sum(len(view.labels) for view in views)
+    for i, view in enumerate(views):
+        assert data[i][1]["actor"].tolist() == view.actor[view.masks.sum((1, 2)) >= 20].tolist()
 
 
 def test_dials_reach_the_scene():
