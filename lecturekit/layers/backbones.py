@@ -62,7 +62,8 @@ class ResNet(nn.Module):
     """Residual network (He et al. 2015, arXiv 1512.03385) without its classifier, torchvision's module names.
 
     `blocks` counts the residual blocks of the four stages, `widths` their channels before expansion,
-    `stem` the channels and kernel of the first convolution. The sizes of ResNet-50 are the defaults.
+    `stem` the channels and kernel of the first convolution; without `pool` all strides are half as large. The sizes
+    of ResNet-50 are the defaults.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class ResNet(nn.Module):
         blocks: tuple[int, ...] = (3, 4, 6, 3),
         widths: tuple[int, ...] = (64, 128, 256, 512),
         stem: tuple[int, int] = (64, 7),
+        pool: bool = True,
         block: type[nn.Module] = Bottleneck,
         norm: str = "frozen",
         eps: float = 1e-5,
@@ -80,7 +82,7 @@ class ResNet(nn.Module):
         self.conv1 = nn.Conv2d(3, channels, kernel, 2, kernel // 2, bias=False)
         self.bn1 = norm_layer(norm, channels, eps)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if pool else nn.Identity()
         self.out_channels = []
         for stage, (count, width) in enumerate(zip(blocks, widths, strict=True), start=1):
             layers = []
@@ -101,6 +103,7 @@ class ResNet(nn.Module):
         return maps
 
 
-def tiny_resnet(widths: tuple[int, ...], stem: int, norm: str = "batch") -> ResNet:
+def tiny_resnet(widths: tuple[int, ...], stem: int, norm: str = "batch", pool: bool = True) -> ResNet:
     """A ResNet for 128 px pictures: one basic block a stage, a 3x3 stem."""
-    return ResNet(blocks=(1, 1, 1, 1), widths=widths, stem=(stem, 3), block=BasicBlock, norm=norm)
+    sizes = {"blocks": (1, 1, 1, 1), "widths": widths, "stem": (stem, 3), "pool": pool}
+    return ResNet(**sizes, block=BasicBlock, norm=norm)
