@@ -17,7 +17,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from lecturekit import cli, recipes, zoo
-from lecturekit.cli import weights
+from lecturekit.cli import catalogue, weights
 from lecturekit.data.rle import decode_mask, encode_mask
 from lecturekit.training import History
 
@@ -260,8 +260,9 @@ def test_classes_of_weights_and_folder_meet_by_name(tmp_path, eyes, ids):
     assert found["metrics"]["mask_ap"] == pytest.approx(1)
     assert found["metrics"]["box_ap"] == pytest.approx(1)
     assert (found["data"], found["n"], found["seed"], found["bar"]) == (str(file), 3, None, None)
+    eyes.seen.clear()
     one = told("evaluate", "mask_rcnn", "--data", "coco", "--annotations", file, "--n", 1)
-    assert one["n"] == 1
+    assert one["n"] == len(eyes.seen) == 1
     assert one["metrics"]["mask_ap"] == pytest.approx(1)
     shown = run("evaluate", "mask_rcnn", "--data", "coco", "--annotations", file)
     assert "mask_ap50  1.000" in shown.stdout
@@ -423,6 +424,12 @@ def test_training_evaluating_and_predicting_on_a_folder_of_ones_own(tmp_path):
         assert loaded.model.num_classes == 3
         found = told("evaluate", "mask_rcnn", *folder, "--weights", out / name)
         assert found["metrics"] == done["metrics"]
+
+
+def test_crowds_are_left_out_of_training_and_forgive_in_evaluation(tmp_path):
+    file = coco_folder(tmp_path / "pets", {"dog": 18, "cat": 17})
+    recipe = catalogue._on_coco(RECIPE, tmp_path / "pets", None, file)
+    assert (recipe.train.crowd, recipe.val.crowd) == (False, True)
 
 
 def test_other_categories_in_the_second_file_are_refused(tmp_path):
