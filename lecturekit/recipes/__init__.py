@@ -20,7 +20,7 @@ class Entry:
 
 
 CATALOGUE: dict[str, Entry] = {
-    "mask_rcnn": Entry("instance", "Mask R-CNN", 2017, "1703.06870", tiny=978_857, paper=44_401_393),
+    "mask_rcnn": Entry("instance", "Mask R-CNN", 2017, "1703.06870", tiny=832_729, paper=44_401_393),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_toys import Line, Net, evaluate
 
-from lecturekit.training import Budget, Interrupted, Paper, Recipe, constant, fit
+from lecturekit.training import Budget, Interrupted, Paper, Recipe, checkpoint, constant, fit
 
 TOY = Recipe(
     name="toy",
@@ -95,7 +95,13 @@ def test_bars():
     assert TOY.reached({"error": 1.1}, "quick")
     assert not TOY.reached({"error": None})
     assert not TOY.reached({})
-    assert dataclasses.replace(TOY, higher_is_better=True).reached({"error": 1.1})
+    rising = dataclasses.replace(TOY, higher_is_better=True)
+    assert rising.reached({"error": 1.1})
+    assert rising.reached({"error": 1.0})
+    assert not rising.reached({"error": 0.9})
+    expected = {"metric": "error", "at_most": 2.0, "value": 1.5, "reached": True}
+    assert TOY.judged({"error": 1.5}, "quick") == expected
+    assert rising.judged({}) == {"metric": "error", "at_least": 1.0, "value": None, "reached": False}
     with pytest.raises(ValueError, match="budget: 'quick' or 'full' is expected, got 'fast'"):
         TOY.budget("fast")
 
@@ -147,6 +153,13 @@ def test_fit_resumes(tmp_path):
     other = dataclasses.replace(TOY, model=other_model)
     with pytest.raises(ValueError, match=r"made by was 'training_toys.Net' and is now '.*other_model'"):
         fit(other, checkpoint=tmp_path / "toy.pt", resume=True, progress=False)
+
+
+def test_further_facts_travel_with_the_checkpoint(tmp_path):
+    fit(TOY, steps=2, checkpoint=tmp_path / "toy.pt", about={"classes": "3"}, progress=False)
+    assert checkpoint.read(tmp_path / "toy.pt")["settings"]["classes"] == "3"
+    with pytest.raises(ValueError, match="classes was '3' and is now '4'"):
+        fit(TOY, steps=2, checkpoint=tmp_path / "toy.pt", resume=True, about={"classes": "4"})
 
 
 def test_parameters_are_counted_without_allocating():
