@@ -43,7 +43,7 @@ def mean_ap(ap: dict[str, float]) -> float:
 
 
 def roi_align(
-    seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200, tuning: int = 100
+    seeds: range, folder: Path, progress: bool, steps: int = 200, held_out: int = 200, tuning: int = 100
 ) -> dict:
     """Mask R-CNN trained with either pooling: the same scenes, steps and seeds, three rates tried each."""
     base = recipes.get("mask_rcnn")
@@ -185,7 +185,7 @@ def instances_of(model: nn.Module, image: Tensor) -> Tensor:
     return prediction["masks"][prediction["scores"] >= 0.5, 0] > 0.5
 
 
-def individuals(seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200) -> dict:
+def individuals(seeds: range, folder: Path, progress: bool, steps: int = 200, held_out: int = 200) -> dict:
     """Nearly-alike neighbours, by Mask R-CNN, by a semantic map with its backbone, and by a perfect map."""
     base = recipes.get("mask_rcnn")
     recipe = replace(
