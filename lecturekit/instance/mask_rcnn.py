@@ -1,14 +1,16 @@
 """Mask R-CNN (He, Gkioxari, Dollár, Girshick 2017, arXiv 1703.06870).
 
-Faster R-CNN finds boxes in two steps: a region proposal network says where objects may be, a second stage looks at
-each proposal and says what it is. Mask R-CNN adds two things. A mask branch beside the box branch draws a mask
-for every class, and the class branch decides which of them is taken. RoIAlign pools the features of a
-box without rounding, so that masks fit to the pixel.
+Faster R-CNN finds boxes in two steps: a region proposal network says where objects may be, a second stage
+looks at each proposal and says what it is. Mask R-CNN adds two things. A mask branch beside the box branch
+draws a mask for every class, and the class branch decides which of them is taken. RoIAlign pools the
+features of a box without rounding, so that masks fit to the pixel.
 
-`paper()` is torchvision's `maskrcnn_resnet50_fpn`, number for number. Where that departs from the paper, so do we:
-RoIAlign samples 2 x 2 points a bin without the half-pixel shift, the box loss is smooth L1 with beta 1/9, and a box
-is counted without the + 1 pixel.
+`paper()` is torchvision's `maskrcnn_resnet50_fpn`, number for number. Where that departs from the paper, so
+do we: RoIAlign has no half-pixel shift, the box loss is smooth L1 with beta 1/9, a box's width is x2 - x1
+without the + 1, and a stage's stride is in its 3x3 convolution.
 """
+
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -48,6 +50,9 @@ class BoxHead(nn.Module):
         super().__init__()
         self.fc6 = nn.Linear(inputs, features)
         self.fc7 = nn.Linear(features, features)
+        for layer in (self.fc6, self.fc7):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.fc7(F.relu(self.fc6(x.flatten(1)))))  # [R, features]
@@ -60,6 +65,9 @@ class BoxPredictor(nn.Module):
         super().__init__()
         self.cls_score = nn.Linear(features, num_classes)
         self.bbox_pred = nn.Linear(features, num_classes * 4)
+        for layer, spread in ((self.cls_score, 0.01), (self.bbox_pred, 0.001)):
+            nn.init.normal_(layer.weight, std=spread)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.cls_score(x), self.bbox_pred(x).unflatten(1, (-1, 4))
@@ -73,16 +81,18 @@ class MaskPredictor(nn.Sequential):
         self.conv5_mask = nn.ConvTranspose2d(channels, channels, 2, 2)
         self.relu = nn.ReLU(inplace=True)
         self.mask_fcn_logits = nn.Conv2d(channels, num_classes, 1)
-        for layer in (self.conv5_mask, self.mask_fcn_logits):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.kaiming_normal_(self.conv5_mask.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.normal_(self.mask_fcn_logits.weight, std=0.01)
 
 
-def mask_head(inputs: int, channels: int, layers: int) -> nn.Sequential:
+def mask_head(inputs: int, channels: int, layers: int, norm: str | None) -> nn.Sequential:
     """A row of 3x3 convolutions with ReLU."""
-    head = nn.Sequential(*(conv_block(inputs if i == 0 else channels, channels) for i in range(layers)))
+    sides = pairwise([inputs] + [channels] * layers)
+    head = nn.Sequential(*(conv_block(before, after, norm=norm) for before, after in sides))
     for block in head:
         nn.init.kaiming_normal_(block[0].weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(block[0].bias)
+        if norm is None:
+            nn.init.zeros_(block[0].bias)
     return head
 
 
@@ -114,6 +124,7 @@ class MaskRCNN(nn.Module):
         mask_pool: int = 14,
         mask_channels: int = 256,
         mask_layers: int = 4,
+        head_norm: str | None = None,
         score_threshold: float = 0.05,
         nms_threshold: float = 0.5,
         detections_per_image: int = 100,
@@ -136,7 +147,7 @@ class MaskRCNN(nn.Module):
                 "box_head": BoxHead(channels * box_pool**2, box_features),
                 "box_predictor": BoxPredictor(box_features, num_classes),
                 "mask_roi_pool": LevelPool(mask_pool, **pool),
-                "mask_head": mask_head(channels, mask_channels, mask_layers),
+                "mask_head": mask_head(channels, mask_channels, mask_layers, head_norm),
                 "mask_predictor": MaskPredictor(mask_channels, num_classes),
             }
         )

@@ -31,7 +31,11 @@ def check_state_dict(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None
 
 
 def load_official(
-    make: Callable[[], nn.Module], state_dict: Mapping[str, Tensor], unused: Iterable[str] = ()
+    make: Callable[[], nn.Module],
+    state_dict: Mapping[str, Tensor],
+    *,
+    unused: Iterable[str] = (),
+    rename: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict,
 ) -> nn.Module:
     """The model of `make()` with the weights of `state_dict`, in eval mode; keys that start like one of `unused` are skipped.
 
@@ -41,7 +45,7 @@ def load_official(
     with torch.device("meta"):
         model = make()
     if isinstance(state_dict, Mapping):
-        state_dict = {k: v for k, v in state_dict.items() if not k.startswith(tuple(unused))}
+        state_dict = {k: v for k, v in rename(state_dict).items() if not k.startswith(tuple(unused))}
     check_state_dict(model, state_dict)
     model.to_empty(device="cpu").load_state_dict(state_dict)
     return model.eval()
