@@ -97,11 +97,13 @@ def mask_head(inputs: int, channels: int, layers: int, norm: str | None) -> nn.S
 
 
 class MaskRCNN(nn.Module):
-    """Training mode: `model(images, targets)` -> named losses. Eval mode: `model(images)` -> list of detections.
+    """Training mode: `model(images, targets)` -> named losses. Eval mode: `model(images)` -> list of
+    detections.
 
-    images: float tensors [3, H, W], RGB, 0..1, of any sizes. Targets: boxes [N, 4] xyxy in pixels, labels [N] in
-    1..num_classes-1, masks uint8 [N, H, W]. Detections: boxes [D, 4], labels [D], scores [D] (best first), masks float
-    [D, 1, H, W] in 0..1. `num_classes` counts the background, 0. Raises ValueError on anything else.
+    images: float tensors [3, H, W], RGB, 0..1, of any sizes. Targets: boxes [N, 4] xyxy in pixels, labels
+    [N] in 1..num_classes-1, masks uint8 [N, H, W]. Detections: boxes [D, 4], labels [D], scores [D] (best
+    first), masks float [D, 1, H, W] in 0..1. `num_classes` counts the background, 0. Raises ValueError on
+    anything else.
     """
 
     def __init__(
@@ -180,10 +182,11 @@ class MaskRCNN(nn.Module):
         ]
 
     def choose(self, proposals: list[Tensor], objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
-        """The RoIs to learn from, a part of them positive: rois [R, 5], their labels [R] and their objects [R].
+        """The RoIs to learn from, a part of them positive: rois [R, 5], their labels [R] and their objects
+        [R].
 
-        A proposal takes the label of the object it overlaps by IoU >= 0.5, background otherwise. The true boxes are added to
-        the proposals, so that there is something to learn from at the start.
+        A proposal takes the label of the object it overlaps by IoU >= 0.5, background otherwise. The true
+        boxes are added to the proposals, so that there is something to learn from at the start.
         """
         true = zip(proposals, objects.boxes, objects.counts, strict=True)
         boxes = [torch.cat((proposed, own[:n])) for proposed, own, n in true]
@@ -216,7 +219,9 @@ class MaskRCNN(nn.Module):
     def roi_losses(
         self, features: dict[str, Tensor], rois: Tensor, labels: Tensor, matched: Tensor, objects: Objects
     ):
-        """L = L_class + L_box + L_mask (section 3): boxes and masks of the positive RoIs, for their true class only."""
+        """L = L_class + L_box + L_mask (section 3): boxes and masks of the positive RoIs, for their true
+        class only.
+        """
         logits, deltas = self.box_branch(features, rois)
         positive = (labels > 0).nonzero()[:, 0]
         found, label, which = rois[positive], labels[positive], matched[positive]
@@ -234,7 +239,9 @@ class MaskRCNN(nn.Module):
     def detect(
         self, features: dict[str, Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
     ) -> list:
-        """Detections of each picture at its resized size: boxes [D, 4], labels [D], scores [D], masks [D, 28, 28]."""
+        """Detections of each picture at its resized size: boxes [D, 4], labels [D], scores [D], masks [D,
+        28, 28].
+        """
         from torchvision.ops import batched_nms
 
         logits, deltas = self.box_branch(features, to_rois(proposals))
@@ -273,24 +280,21 @@ class MaskRCNN(nn.Module):
 
         Its objects are small, so the pyramid starts at stride 2: a limb is two or three pixels wide.
         """
-        sizes = (
-            dict(
-                num_classes=7,
-                channels=48,
-                min_size=128,
-                max_size=256,
-                anchor_sizes=((10,), (20,), (40,), (80,), (120,)),
-                rpn=dict(pre_nms=(64, 200), post_nms=(64, 100), samples=64),
-                strides=(2, 4, 8, 16),
-                box_features=128,
-                roi_samples=48,
-                positive_fraction=0.5,
-                mask_channels=48,
-                mask_layers=2,
-                small=True,
-            )
-            | changes
-        )
+        sizes = {
+            "num_classes": 7,
+            "channels": 48,
+            "min_size": 128,
+            "max_size": 256,
+            "anchor_sizes": ((10,), (20,), (40,), (80,), (120,)),
+            "rpn": {"pre_nms": (64, 200), "post_nms": (64, 100), "samples": 64},
+            "strides": (2, 4, 8, 16),
+            "box_features": 128,
+            "roi_samples": 48,
+            "positive_fraction": 0.5,
+            "mask_channels": 48,
+            "mask_layers": 2,
+            "small": True,
+        } | changes
         return cls(BackboneWithFPN(tiny_resnet(widths, stem, norm, pool=False), sizes["channels"]), **sizes)
 
     @classmethod
@@ -299,8 +303,9 @@ class MaskRCNN(nn.Module):
     ) -> "MaskRCNN":
         """ResNet-50-FPN for COCO, with the sizes and module names of torchvision's `maskrcnn_resnet50_fpn`.
 
-        Batch norms are frozen and of the backbone the last `trainable_layers` of 5 are trained, as in the paper. With
-        `norm="auto"` they become live as soon as a state dict is loaded that comes from live ones.
+        Batch norms are frozen and of the backbone the last `trainable_layers` of 5 are trained, as in the
+        paper. With `norm="auto"` they become live as soon as a state dict is loaded that comes from live
+        ones.
         """
         body = ResNet(norm="frozen" if norm == "auto" else norm, eps=norm_eps)
         frozen = ("layer4", "layer3", "layer2", "layer1", "conv1")[trainable_layers:]
@@ -322,8 +327,9 @@ class MaskRCNN(nn.Module):
     def from_official(cls, state_dict: dict[str, Tensor], **changes) -> "MaskRCNN":
         """`paper()` with the weights of torchvision's `maskrcnn_resnet50_fpn`, in eval mode.
 
-        Published weights have frozen norms, which torchvision runs with eps 0; a state dict that counts batches comes from
-        live norms, eps 1e-5, all layers trainable. Raises ValueError naming the first wrong keys of another checkpoint.
+        Published weights have frozen norms, which torchvision runs with eps 0; a state dict that counts
+        batches comes from live norms, eps 1e-5, all layers trainable. Raises ValueError naming the first
+        wrong keys of another checkpoint.
         """
         live = any(str(key).endswith("num_batches_tracked") for key in state_dict)
         norms = {"norm": "batch", "trainable_layers": 5} if live else {"norm": "frozen", "norm_eps": 0.0}

@@ -1,4 +1,6 @@
-"""Anchors: the boxes of fixed sizes and shapes at every pixel of a feature map, from which objects are sought."""
+"""Anchors: the boxes of fixed sizes and shapes at every pixel of a feature map, from which objects are
+sought.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,8 @@ def cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...]) -> Tensor:
 
 
 def grid_anchors(cell: Tensor, grid: tuple[int, int], stride: tuple[int, int]) -> Tensor:
-    """`cell` [A, 4] shifted to every pixel of a map of size `grid` (rows, columns) -> [rows * columns * A, 4].
+    """`cell` [A, 4] shifted to every pixel of a map of size `grid` (rows, columns) -> [rows * columns * A,
+    4].
 
     Row by row, the A anchors of a pixel one after another. `stride` is (vertical, horizontal), in pixels.
     """
@@ -28,7 +31,8 @@ def grid_anchors(cell: Tensor, grid: tuple[int, int], stride: tuple[int, int]) -
 
 
 class Anchors(nn.Module):
-    """The anchors of all pyramid levels for a batch of pictures, kept from call to call while shapes stay the same.
+    """The anchors of all pyramid levels for a batch of pictures, kept from call to call while shapes stay
+    the same.
 
     `sizes` holds one tuple of sizes per level; every level has the same `ratios`.
     """

@@ -48,9 +48,11 @@ def norm_layer(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
 def conv_block(
     inputs: int, outputs: int, kernel: int = 3, *, relu: bool = True, norm: str | None = None
 ) -> nn.Sequential:
-    """Convolution that keeps the picture's size, then a norm if one is named, then a ReLU unless told otherwise.
+    """Convolution that keeps the picture's size, then a norm if one is named, then a ReLU unless told
+    otherwise.
 
-    Its parameters are named `0.weight`, `0.bias` (without norm) or `1.weight`, as in torchvision's detectors.
+    Its parameters are named `0.weight`, `0.bias` (without norm) or `1.weight`, as in torchvision's
+    detectors.
     """
     layers = [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=norm is None)]
     if norm is not None:
@@ -61,7 +63,9 @@ def conv_block(
 
 
 def live_norms(module: nn.Module) -> None:
-    """Turns every FrozenBatchNorm2d inside `module` into an nn.BatchNorm2d of the same state, and lets all parameters learn."""
+    """Turns every FrozenBatchNorm2d inside `module` into an nn.BatchNorm2d of the same state, and lets all
+    parameters learn.
+    """
     for parent in list(module.modules()):
         for name, child in parent.named_children():
             if isinstance(child, FrozenBatchNorm2d):

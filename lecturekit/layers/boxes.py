@@ -67,7 +67,8 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Greedy non-maximum suppression: keep the best box, drop what overlaps it by more than `threshold`, repeat.
+    """Greedy non-maximum suppression: keep the best box, drop what overlaps it by more than `threshold`,
+    repeat.
 
     boxes [N, 4], scores [N] -> indices of the kept boxes, best first.
     """
@@ -100,8 +101,8 @@ BACKGROUND, BETWEEN = -1, -2
 def match(overlaps: Tensor, high: float, low: float, *, keep_best: bool = False) -> Tensor:
     """To each of M boxes the true object it overlaps most: overlaps [..., N, M] -> [..., M].
 
-    The object's index 0..N-1 where the overlap is at least `high`, BACKGROUND (-1) where it is below `low`, BETWEEN
-    (-2) otherwise. With `keep_best`, each object's best boxes (ties included) are matched however
+    The object's index 0..N-1 where the overlap is at least `high`, BACKGROUND (-1) where it is below `low`,
+    BETWEEN (-2) otherwise. With `keep_best`, each object's best boxes (ties included) are matched however
     low their overlap, so that no object is left without one (Ren et al. 2015, section 3.1.2). Rows of
     overlap -1 (padding) never match. All boxes are background where there is no object (N = 0).
     """
@@ -119,8 +120,9 @@ def match(overlaps: Tensor, high: float, low: float, *, keep_best: bool = False)
 def sample(labels: Tensor, count: int, positive_fraction: float) -> tuple[Tensor, Tensor]:
     """Random positives and negatives of each picture: labels [B, M] -> two boolean masks [B, M].
 
-    Labels > 0 are positives, 0 negatives, < 0 ignored. At most count * positive_fraction positives are drawn, and
-    negatives up to `count` in all. Random numbers are drawn in torchvision's order: same seed, same sample.
+    Labels > 0 are positives, 0 negatives, < 0 ignored. At most count * positive_fraction positives are
+    drawn, and negatives up to `count` in all. Random numbers are drawn in torchvision's order: same seed,
+    same sample.
     """
     chosen_positive, chosen_negative = torch.zeros((2, *labels.shape), dtype=torch.bool, device=labels.device)
     for b, row in enumerate(labels):

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 
 
 def check_state_dict(model: nn.Module, state_dict: Mapping[str, Tensor]) -> None:
-    """Raises ValueError naming the first missing, unexpected and misshapen keys, if `state_dict` isn't for `model`."""
+    """Raises ValueError naming the first missing, unexpected and misshapen keys, if `state_dict` isn't for
+    `model`.
+    """
     if not isinstance(state_dict, Mapping) or not all(isinstance(v, Tensor) for v in state_dict.values()):
         raise ValueError(f"state_dict must map names to tensors, got a {type(state_dict).__name__}")
     own = model.state_dict()
@@ -37,7 +39,8 @@ def load_official(
     unused: Iterable[str] = (),
     rename: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = dict,
 ) -> nn.Module:
-    """The model of `make()` with the weights of `state_dict`, in eval mode; keys that start like one of `unused` are skipped.
+    """The model of `make()` with the weights of `state_dict`, in eval mode; keys that start like one of
+    `unused` are skipped.
 
     The model is laid out without memory first, so that a wrong checkpoint is refused at once (see
     `check_state_dict`) and nothing is initialised for nothing. All its buffers must be in its state dict.

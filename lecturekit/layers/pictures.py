@@ -30,7 +30,9 @@ def check_images(images: list[Tensor]) -> None:
 
 
 def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor], num_classes: int) -> None:
-    """Raises ValueError unless every picture has boxes [N, 4], labels [N] in 1..num_classes-1 and masks [N, H, W]."""
+    """Raises ValueError unless every picture has boxes [N, 4], labels [N] in 1..num_classes-1 and masks [N,
+    H, W].
+    """
     if targets is None:
         raise ValueError("targets must be given in training mode, got None")
     if len(targets) != len(images):
@@ -52,7 +54,8 @@ def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor],
                 )
         if labels.is_floating_point() or (n and (labels.amin() < 1 or labels.amax() >= num_classes)):
             raise ValueError(
-                f"targets[{i}]['labels'] must be integers 1..{num_classes - 1} (0 is background), got {labels.tolist()}"
+                f"targets[{i}]['labels'] must be integers 1..{num_classes - 1} (0 is background), "
+                f"got {labels.tolist()}"
             )
         good = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         if not good.all():
@@ -63,7 +66,9 @@ def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor],
 
 @dataclass
 class Objects:
-    """The true objects of a batch: boxes [B, N, 4] and labels [B, N] padded with zeros, masks [N_i, H, W] a picture."""
+    """The true objects of a batch: boxes [B, N, 4] and labels [B, N] padded with zeros, masks [N_i, H, W] a
+    picture.
+    """
 
     boxes: Tensor
     labels: Tensor
@@ -75,7 +80,9 @@ class Objects:
 
 
 def scaled_size(size: tuple[int, int], shorter: int, longer: int) -> tuple[int, int]:
-    """The size (height, width) whose shorter side is `shorter`, or less where its longer side would exceed `longer`."""
+    """The size (height, width) whose shorter side is `shorter`, or less where its longer side would exceed
+    `longer`.
+    """
     scale = min(shorter / min(size), longer / max(size))
     return max(1, math.floor(size[0] * scale)), max(1, math.floor(size[1] * scale))
 
@@ -112,7 +119,9 @@ def pad_rows(rows: list[Tensor]) -> Tensor:
 
 
 def pad_and_stack(images: list[Tensor], divisor: int = 32) -> Tensor:
-    """Pictures [3, H_i, W_i] in the top left corner of one batch [B, 3, H, W]; H and W are multiples of `divisor`."""
+    """Pictures [3, H_i, W_i] in the top left corner of one batch [B, 3, H, W]; H and W are multiples of
+    `divisor`.
+    """
     height, width = (max(image.shape[d] for image in images) for d in (1, 2))
     height, width = (math.ceil(side / divisor) * divisor for side in (height, width))
     batch = images[0].new_zeros((len(images), 3, height, width))
@@ -141,8 +150,8 @@ def collect(
 def crop_masks(masks: list[Tensor], rois: Tensor, objects: Tensor, size: int) -> Tensor:
     """What the mask branch should answer: the object's mask inside each RoI, resampled to size x size.
 
-    masks [N_i, H_i, W_i] of each picture, rois [R, 5] (picture index, box; in the pictures' order), objects [R] (which of the picture's
-    masks) -> soft masks [R, size, size], 0..1.
+    masks [N_i, H_i, W_i] of each picture, rois [R, 5] (picture index, box; in the pictures' order), objects
+    [R] (which of the picture's masks) -> soft masks [R, size, size], 0..1.
     """
     from torchvision.ops import roi_align
 
@@ -160,8 +169,8 @@ def crop_masks(masks: list[Tensor], rois: Tensor, objects: Tensor, size: int) ->
 def paste_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     """Masks [N, M, M] laid into their boxes [N, 4] of a picture of size (height, width): [N, height, width].
 
-    Bilinear resizing is linear in rows and in columns, so pasting is two matrix products. A border of one zero
-    pixel, and boxes grown to match, let the mask fade out at the box's edge.
+    Bilinear resizing is linear in rows and in columns, so pasting is two matrix products. A border of one
+    zero pixel, and boxes grown to match, let the mask fade out at the box's edge.
     """
     m = masks.shape[-1] + 2
     masks = F.pad(masks, (1, 1, 1, 1))  # [N, M+2, M+2]

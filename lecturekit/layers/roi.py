@@ -1,8 +1,9 @@
 """RoI pooling: a box of any size, on a feature map, to a grid of fixed size.
 
-RoIPool (Girshick 2015, arXiv 1504.08083) rounds the box and its bins to whole feature pixels and takes each bin's
-maximum; RoIAlign (He et al. 2017, arXiv 1703.06870, section 3) rounds nothing and averages bilinear samples.
-`roi_pool` and `roi_align` are written to be read; `LevelPool` calls torchvision's, which do the same faster.
+RoIPool (Girshick 2015, arXiv 1504.08083) rounds the box and its bins to whole feature pixels and takes each
+bin's maximum; RoIAlign (He et al. 2017, arXiv 1703.06870, section 3) rounds nothing and averages bilinear
+samples. `roi_pool` and `roi_align` are written to be read; `LevelPool` calls torchvision's, which do the
+same faster.
 """
 
 import math
@@ -20,11 +21,12 @@ def sample_points(
     sampling_ratio: int = 2,
     aligned: bool = False,
 ) -> Tensor:
-    """Where RoIAlign samples for one box [4] in picture pixels: [rows, columns, sy, sx, 2] as (x, y) on the map.
+    """Where RoIAlign samples for one box [4] in picture pixels: [rows, columns, sy, sx, 2] as (x, y) on the
+    map.
 
-    `sampling_ratio` samples a bin each way; 0 or less means as many as a bin has pixels, rounded up. `aligned` moves
-    the points by half a pixel, so that the map's pixel (0, 0) stands for the centre of the first cell; without it a box is at
-    least one map pixel large.
+    `sampling_ratio` samples a bin each way; 0 or less means as many as a bin has pixels, rounded up.
+    `aligned` moves the points by half a pixel, so that the map's pixel (0, 0) stands for the centre of the
+    first cell; without it a box is at least one map pixel large.
     """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     start = box[:2] * spatial_scale - (0.5 if aligned else 0.0)
@@ -72,7 +74,9 @@ def roi_align(
     sampling_ratio: int = 2,
     aligned: bool = False,
 ) -> Tensor:
-    """RoIAlign: feature [B, C, H, W], rois [R, 5] (picture index, box in picture pixels) -> [R, C, rows, columns]."""
+    """RoIAlign: feature [B, C, H, W], rois [R, 5] (picture index, box in picture pixels) -> [R, C, rows,
+    columns].
+    """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     pooled = [feature.new_zeros((0, feature.shape[1], rows, columns))]
     for roi in rois:
@@ -89,10 +93,11 @@ def pool_bins(
     spatial_scale: float = 1.0,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """The map pixels of RoIPool's bins for one box [4]: int64 [rows, columns, 4] as x1, y1, x2, y2, ends excluded.
+    """The map pixels of RoIPool's bins for one box [4]: int64 [rows, columns, 4] as x1, y1, x2, y2, ends
+    excluded.
 
-    The box is rounded to whole map pixels, then every bin once more, outwards: neighbours may share pixels. With the map's
-    `size` (height, width) the bins are cut to the map; a bin may then be empty.
+    The box is rounded to whole map pixels, then every bin once more, outwards: neighbours may share pixels.
+    With the map's `size` (height, width) the bins are cut to the map; a bin may then be empty.
     """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     corners = box * spatial_scale
@@ -114,7 +119,8 @@ def pool_bins(
 def roi_pool(
     feature: Tensor, rois: Tensor, output_size: int | tuple[int, int], spatial_scale: float = 1.0
 ) -> Tensor:
-    """RoIPool: feature [B, C, H, W], rois [R, 5] (picture index, box in picture pixels) -> [R, C, rows, columns].
+    """RoIPool: feature [B, C, H, W], rois [R, 5] (picture index, box in picture pixels) -> [R, C, rows,
+    columns].
 
     The maximum of each bin; an empty bin is 0.
     """
@@ -134,7 +140,8 @@ def roi_pool(
 
 
 def interpolation(start: Tensor, end: Tensor, bins: int, samples: int, length: int) -> Tensor:
-    """How much each of a line's `length` pixels counts in each bin of the intervals start [R] to end [R]: [R, bins, length].
+    """How much each of a line's `length` pixels counts in each bin of the intervals start [R] to end [R]:
+    [R, bins, length].
 
     The weights of RoIAlign along one axis, without the half-pixel shift.
     """
@@ -149,8 +156,8 @@ def interpolation(start: Tensor, end: Tensor, bins: int, samples: int, length: i
 def roi_align_products(feature: Tensor, rois: Tensor, size: int, spatial_scale: float) -> Tensor:
     """`roi_align` with 2 x 2 samples a bin, for small maps and RoIs [R, 5] in the order of their pictures.
 
-    Bilinear sampling on a grid is linear in the map's rows and in its columns, so each RoI is two matrix products.
-    Up to about 64 x 64 pixels this is several times as fast as sampling, above all backwards.
+    Bilinear sampling on a grid is linear in the map's rows and in its columns, so each RoI is two matrix
+    products. Up to about 64 x 64 pixels this is several times as fast as sampling, above all backwards.
     """
     height, width = feature.shape[-2:]
     x1, y1, x2, y2 = (rois[:, 1:] * spatial_scale).unbind(1)
@@ -176,9 +183,9 @@ def to_rois(boxes: list[Tensor]) -> Tensor:
 class LevelPool(nn.Module):
     """Pools each RoI from the pyramid level that suits its size, all pictures' RoIs of a level at once.
 
-    A box of sqrt(area) = `canonical_size` pixels is pooled from stride 16, one of half of it from stride 8, and so on
-    within the levels there are (Lin et al. 2017, equation 1). `pooling` is "align" or "pool". `small` says that the
-    maps are small enough for `roi_align_products`.
+    A box of sqrt(area) = `canonical_size` pixels is pooled from stride 16, one of half of it from stride 8,
+    and so on within the levels there are (Lin et al. 2017, equation 1). `pooling` is "align" or "pool".
+    `small` says that the maps are small enough for `roi_align_products`.
     """
 
     def __init__(
