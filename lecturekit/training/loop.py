@@ -118,8 +118,7 @@ def train(
                     batch = to(collate([dataset[i] for i in indices]), device)
                     play(state, turn, game, batch, schedule(state.step, steps, warmup), clip)
                 except (NonFiniteLoss, KeyboardInterrupt) as stop:  # Ctrl-C pressed twice, or from elsewhere
-                    if not state.moved:
-                        state.undo(remembered)
+                    state.undo(remembered)
                     if state.moved or isinstance(stop, NonFiniteLoss):
                         raise
                     history.interrupted = True
