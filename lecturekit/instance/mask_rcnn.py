@@ -50,9 +50,6 @@ class BoxHead(nn.Module):
         super().__init__()
         self.fc6 = nn.Linear(inputs, features)
         self.fc7 = nn.Linear(features, features)
-        for layer in (self.fc6, self.fc7):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.fc7(F.relu(self.fc6(x.flatten(1)))))  # [R, features]
@@ -65,9 +62,6 @@ class BoxPredictor(nn.Module):
         super().__init__()
         self.cls_score = nn.Linear(features, num_classes)
         self.bbox_pred = nn.Linear(features, num_classes * 4)
-        for layer, spread in ((self.cls_score, 0.01), (self.bbox_pred, 0.001)):
-            nn.init.normal_(layer.weight, std=spread)
-            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.cls_score(x), self.bbox_pred(x).unflatten(1, (-1, 4))
@@ -81,18 +75,17 @@ class MaskPredictor(nn.Sequential):
         self.conv5_mask = nn.ConvTranspose2d(channels, channels, 2, 2)
         self.relu = nn.ReLU(inplace=True)
         self.mask_fcn_logits = nn.Conv2d(channels, num_classes, 1)
-        nn.init.kaiming_normal_(self.conv5_mask.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.normal_(self.mask_fcn_logits.weight, std=0.01)
+        for layer in (self.conv5_mask, self.mask_fcn_logits):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
 
-def mask_head(inputs: int, channels: int, layers: int, norm: str | None) -> nn.Sequential:
+def mask_head(inputs: int, channels: int, layers: int) -> nn.Sequential:
     """A row of 3x3 convolutions with ReLU."""
     sides = pairwise([inputs] + [channels] * layers)
-    head = nn.Sequential(*(conv_block(before, after, norm=norm) for before, after in sides))
+    head = nn.Sequential(*(conv_block(before, after) for before, after in sides))
     for block in head:
         nn.init.kaiming_normal_(block[0].weight, mode="fan_out", nonlinearity="relu")
-        if norm is None:
-            nn.init.zeros_(block[0].bias)
+        nn.init.zeros_(block[0].bias)
     return head
 
 
@@ -126,7 +119,6 @@ class MaskRCNN(nn.Module):
         mask_pool: int = 14,
         mask_channels: int = 256,
         mask_layers: int = 4,
-        head_norm: str | None = None,
         score_threshold: float = 0.05,
         nms_threshold: float = 0.5,
         detections_per_image: int = 100,
@@ -149,7 +141,7 @@ class MaskRCNN(nn.Module):
                 "box_head": BoxHead(channels * box_pool**2, box_features),
                 "box_predictor": BoxPredictor(box_features, num_classes),
                 "mask_roi_pool": LevelPool(mask_pool, **pool),
-                "mask_head": mask_head(channels, mask_channels, mask_layers, head_norm),
+                "mask_head": mask_head(channels, mask_channels, mask_layers),
                 "mask_predictor": MaskPredictor(mask_channels, num_classes),
             }
         )
@@ -295,7 +287,8 @@ class MaskRCNN(nn.Module):
             "mask_layers": 2,
             "small": True,
         } | changes
-        return cls(BackboneWithFPN(tiny_resnet(widths, stem, norm, pool=False), sizes["channels"]), **sizes)
+        body = tiny_resnet(widths, stem, norm, pool=False)
+        return cls(BackboneWithFPN(body, sizes["channels"]), **sizes)
 
     @classmethod
     def paper(

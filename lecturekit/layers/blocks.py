@@ -45,21 +45,13 @@ def norm_layer(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
     raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {kind!r}")
 
 
-def conv_block(
-    inputs: int, outputs: int, kernel: int = 3, *, relu: bool = True, norm: str | None = None
-) -> nn.Sequential:
-    """Convolution that keeps the picture's size, then a norm if one is named, then a ReLU unless told
-    otherwise.
+def conv_block(inputs: int, outputs: int, kernel: int = 3, *, relu: bool = True) -> nn.Sequential:
+    """Convolution with bias that keeps the picture's size, then a ReLU unless told otherwise.
 
-    Its parameters are named `0.weight`, `0.bias` (without norm) or `1.weight`, as in torchvision's
-    detectors.
+    Its parameters are named `0.weight` and `0.bias`, as in torchvision's detectors.
     """
-    layers = [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=norm is None)]
-    if norm is not None:
-        layers.append(norm_layer(norm, outputs))
-    if relu:
-        layers.append(nn.ReLU(inplace=True))
-    return nn.Sequential(*layers)
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    return nn.Sequential(conv, nn.ReLU(inplace=True)) if relu else nn.Sequential(conv)
 
 
 def live_norms(module: nn.Module) -> None:

@@ -13,15 +13,13 @@ class FeaturePyramid(nn.Module):
     pixel of the deepest level, for the largest anchors.
     """
 
-    def __init__(self, inputs: list[int], channels: int, norm: str | None = None):
+    def __init__(self, inputs: list[int], channels: int):
         super().__init__()
-        kind = {"relu": False, "norm": norm}
-        self.inner_blocks = nn.ModuleList(conv_block(c, channels, 1, **kind) for c in inputs)
-        self.layer_blocks = nn.ModuleList(conv_block(channels, channels, 3, **kind) for _ in inputs)
+        self.inner_blocks = nn.ModuleList(conv_block(c, channels, 1, relu=False) for c in inputs)
+        self.layer_blocks = nn.ModuleList(conv_block(channels, channels, 3, relu=False) for _ in inputs)
         for block in (*self.inner_blocks, *self.layer_blocks):
             nn.init.kaiming_uniform_(block[0].weight, a=1)
-            if norm is None:
-                nn.init.zeros_(block[0].bias)
+            nn.init.zeros_(block[0].bias)
 
     def forward(self, maps: dict[str, Tensor]) -> dict[str, Tensor]:
         inner = [block(x) for block, x in zip(self.inner_blocks, maps.values(), strict=True)]
@@ -37,10 +35,10 @@ class FeaturePyramid(nn.Module):
 class BackboneWithFPN(nn.Module):
     """A backbone (`body`) under a feature pyramid (`fpn`)."""
 
-    def __init__(self, body: nn.Module, channels: int, norm: str | None = None):
+    def __init__(self, body: nn.Module, channels: int):
         super().__init__()
         self.body = body
-        self.fpn = FeaturePyramid(body.out_channels, channels, norm)
+        self.fpn = FeaturePyramid(body.out_channels, channels)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         return self.fpn(self.body(x))
