@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-TIMEOUT = 120  # seconds a cell
+TIMEOUT = 300  # seconds a cell
 NOISE = ("application/vnd.jupyter.widget-view+json",)
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}

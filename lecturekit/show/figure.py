@@ -73,7 +73,9 @@ def features(maps):
     # a direction and its opposite are equally good: take the one whose largest entry is positive
     directions = directions * directions.gather(0, directions.abs().argmax(0, keepdim=True)).sign()
     colours = directions.T @ flat  # [3, h * w]
-    colours = 0.5 + 0.5 * colours / colours.abs().amax().clamp(min=1e-9)
+    # a few extreme pixels may saturate, so that the others are told apart
+    scale = colours.abs().flatten().quantile(0.98).clamp(min=1e-9)
+    colours = 0.5 + 0.5 * (colours / scale).clamp(-1, 1)
     return colours.reshape(3, *maps.shape[1:])
 
 
