@@ -10,8 +10,6 @@ do we: RoIAlign has no half-pixel shift, the box loss is smooth L1 with beta 1/9
 without the + 1, and a stage's stride is in its 3x3 convolution.
 """
 
-from itertools import pairwise
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,9 +18,10 @@ from torch.nn.utils.rnn import pad_sequence
 from lecturekit.layers import boxes as B
 from lecturekit.layers.anchors import Anchors
 from lecturekit.layers.backbones import ResNet, tiny_resnet
-from lecturekit.layers.blocks import conv_block, live_norms
+from lecturekit.layers.blocks import live_norms
 from lecturekit.layers.checkpoints import load_official, torchvision_names
 from lecturekit.layers.fpn import BackboneWithFPN
+from lecturekit.layers.heads import BoxHead, BoxPredictor, MaskPredictor, mask_head
 from lecturekit.layers.pictures import (
     Objects,
     check_images,
@@ -43,60 +42,15 @@ BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # box deltas are small numbers; so they co
 SMALLEST_SIDE = 1e-2  # detections with a smaller side are dropped, in pixels
 
 
-class BoxHead(nn.Module):
-    """Two fully connected layers: what the box and the class of a RoI are read from."""
-
-    def __init__(self, inputs: int, features: int):
-        super().__init__()
-        self.fc6 = nn.Linear(inputs, features)
-        self.fc7 = nn.Linear(features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.fc7(F.relu(self.fc6(x.flatten(1)))))  # [R, features]
-
-
-class BoxPredictor(nn.Module):
-    """Class logits [R, C] and, for each class, four box deltas [R, C, 4]."""
-
-    def __init__(self, features: int, num_classes: int):
-        super().__init__()
-        self.cls_score = nn.Linear(features, num_classes)
-        self.bbox_pred = nn.Linear(features, num_classes * 4)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.cls_score(x), self.bbox_pred(x).unflatten(1, (-1, 4))
-
-
-class MaskPredictor(nn.Sequential):
-    """Doubles the resolution and gives one mask logit per class: [R, C, 2S, 2S]."""
-
-    def __init__(self, channels: int, num_classes: int):
-        super().__init__()
-        self.conv5_mask = nn.ConvTranspose2d(channels, channels, 2, 2)
-        self.relu = nn.ReLU(inplace=True)
-        self.mask_fcn_logits = nn.Conv2d(channels, num_classes, 1)
-        for layer in (self.conv5_mask, self.mask_fcn_logits):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-
-
-def mask_head(inputs: int, channels: int, layers: int) -> nn.Sequential:
-    """A row of 3x3 convolutions with ReLU."""
-    sides = pairwise([inputs] + [channels] * layers)
-    head = nn.Sequential(*(conv_block(before, after) for before, after in sides))
-    for block in head:
-        nn.init.kaiming_normal_(block[0].weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(block[0].bias)
-    return head
-
-
 class MaskRCNN(nn.Module):
-    """Training mode: `model(images, targets)` -> named losses. Eval mode: `model(images)` -> list of
-    detections.
+    """In training mode `model(images, targets)` gives named losses, in eval mode `model(images)` detections.
 
     images: float tensors [3, H, W], RGB, 0..1, of any sizes. Targets: boxes [N, 4] xyxy in pixels, labels
     [N] in 1..num_classes-1, masks uint8 [N, H, W]. Detections: boxes [D, 4], labels [D], scores [D] (best
     first), masks float [D, 1, H, W] in 0..1. `num_classes` counts the background, 0. Raises ValueError on
     anything else.
+
+    `small` is for small pictures: memory laid out and RoIs pooled in the way that is fast for them.
     """
 
     def __init__(
@@ -152,7 +106,7 @@ class MaskRCNN(nn.Module):
             check_targets(targets, images, self.num_classes)
         originals = [tuple(image.shape[-2:]) for image in images]
         batch, sizes = self.prepare(images)  # [B, 3, H, W]
-        features = self.backbone(batch)  # {"0": [B, channels, H/4, W/4], ... to H/32, and "pool" H/64}
+        features = self.backbone(batch)  # {"0": [B, C, H/4, W/4], "1", "2", "3": H/32, "pool": H/64}
         padded = tuple(batch.shape[-2:])
         if not self.training:
             proposals, _ = self.rpn(features, sizes, padded)
@@ -169,13 +123,11 @@ class MaskRCNN(nn.Module):
             shorter = self.min_size[int(torch.rand(1) * len(self.min_size)) if self.training else -1]
             size = scaled_size(image.shape[-2:], shorter, self.max_size)
             resized.append(resize(normalise(image), size))
-        return pad_and_stack(resized).contiguous(memory_format=self.memory_format), [
-            tuple(image.shape[-2:]) for image in resized
-        ]
+        batch = pad_and_stack(resized).contiguous(memory_format=self.memory_format)
+        return batch, [tuple(image.shape[-2:]) for image in resized]
 
     def choose(self, proposals: list[Tensor], objects: Objects) -> tuple[Tensor, Tensor, Tensor]:
-        """The RoIs to learn from, a part of them positive: rois [R, 5], their labels [R] and their objects
-        [R].
+        """The RoIs to learn from, some of them positive: rois [R, 5], their labels [R], their objects [R].
 
         A proposal takes the label of the object it overlaps by IoU >= 0.5, background otherwise. The true
         boxes are added to the proposals, so that there is something to learn from at the start.
@@ -184,15 +136,13 @@ class MaskRCNN(nn.Module):
         boxes = [torch.cat((proposed, own[:n])) for proposed, own, n in true]
         lengths = torch.tensor([len(b) for b in boxes], device=boxes[0].device)
         boxes = pad_sequence(boxes, batch_first=True)  # [B, P, 4]
-        overlaps = B.iou(objects.boxes, boxes).masked_fill(
-            is_padding(objects.boxes)[..., None], -1
-        )  # [B, N, P]
+        overlaps = B.iou(objects.boxes, boxes)  # [B, N, P]
+        overlaps = overlaps.masked_fill(is_padding(objects.boxes)[..., None], -1)
         matched = B.match(overlaps, high=0.5, low=0.5)  # [B, P]
         labels = objects.labels.gather(1, matched.clamp(min=0)).masked_fill(matched < 0, 0)
         absent = torch.arange(boxes.shape[1], device=boxes.device) >= lengths[:, None]
-        positive, negative = B.sample(
-            labels.masked_fill(absent, -1), self.roi_samples, self.positive_fraction
-        )
+        labels = labels.masked_fill(absent, -1)
+        positive, negative = B.sample(labels, self.roi_samples, self.positive_fraction)
         picture, index = (positive | negative).nonzero(as_tuple=True)
         rois = torch.cat((picture[:, None].to(boxes), boxes[picture, index]), dim=1)  # [R, 5]
         return rois, labels[picture, index], matched[picture, index].clamp(min=0)
@@ -211,9 +161,7 @@ class MaskRCNN(nn.Module):
     def roi_losses(
         self, features: dict[str, Tensor], rois: Tensor, labels: Tensor, matched: Tensor, objects: Objects
     ):
-        """L = L_class + L_box + L_mask (section 3): boxes and masks of the positive RoIs, for their true
-        class only.
-        """
+        """L_class, L_box and L_mask (section 3), the latter two for positive RoIs and their true class."""
         logits, deltas = self.box_branch(features, rois)
         positive = (labels > 0).nonzero()[:, 0]
         found, label, which = rois[positive], labels[positive], matched[positive]
@@ -231,21 +179,16 @@ class MaskRCNN(nn.Module):
     def detect(
         self, features: dict[str, Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
     ) -> list:
-        """Detections of each picture at its resized size: boxes [D, 4], labels [D], scores [D], masks [D,
-        28, 28].
-        """
+        """Each picture's detections, at its resized size: boxes, labels and scores, and masks [D, 28, 28]."""
         from torchvision.ops import batched_nms
 
-        logits, deltas = self.box_branch(features, to_rois(proposals))
+        logits, deltas = self.box_branch(features, to_rois(proposals))  # [R, C], [R, C, 4]
         counts = [len(p) for p in proposals]
+        pictures = zip(proposals, logits.softmax(-1).split(counts), deltas.split(counts), sizes, strict=True)
         results = []
-        for boxes, scores, delta, size in zip(
-            proposals, logits.softmax(-1).split(counts), deltas.split(counts), sizes, strict=True
-        ):
-            roi, label = (scores[:, 1:] > self.score_threshold).nonzero(
-                as_tuple=True
-            )  # background is no detection
-            label = label + 1
+        for boxes, scores, delta, size in pictures:
+            roi, label = (scores[:, 1:] > self.score_threshold).nonzero(as_tuple=True)
+            label = label + 1  # the background, 0, is no detection
             boxes = B.clip(B.decode(delta[roi, label], boxes[roi], BOX_WEIGHTS), size)
             large = ((boxes[:, 2:] - boxes[:, :2]) >= SMALLEST_SIDE).all(dim=1)
             boxes, label, score = boxes[large], label[large], scores[roi, label][large]
@@ -311,7 +254,7 @@ class MaskRCNN(nn.Module):
     adopt_norms = False
 
     def load_state_dict(self, state_dict, *args, **kwargs):
-        """torch's, and knows the names of torchvision's older files."""
+        """torch's; knows the older names of torchvision's files too, and lets norms follow the state dict."""
         if self.adopt_norms and any(key.endswith("num_batches_tracked") for key in state_dict):
             live_norms(self)
         return super().load_state_dict(torchvision_names(state_dict), *args, **kwargs)

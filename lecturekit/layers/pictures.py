@@ -66,9 +66,7 @@ def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor],
 
 @dataclass
 class Objects:
-    """The true objects of a batch: boxes [B, N, 4] and labels [B, N] padded with zeros, masks [N_i, H, W] a
-    picture.
-    """
+    """A batch's true objects: boxes [B, N, 4] and labels [B, N], filled up with zeros; masks [N_i, H, W]."""
 
     boxes: Tensor
     labels: Tensor
@@ -80,9 +78,7 @@ class Objects:
 
 
 def scaled_size(size: tuple[int, int], shorter: int, longer: int) -> tuple[int, int]:
-    """The size (height, width) whose shorter side is `shorter`, or less where its longer side would exceed
-    `longer`.
-    """
+    """`size` (height, width) scaled so that its shorter side is `shorter`, its longer at most `longer`."""
     scale = min(shorter / min(size), longer / max(size))
     return max(1, math.floor(size[0] * scale)), max(1, math.floor(size[1] * scale))
 
@@ -119,9 +115,7 @@ def pad_rows(rows: list[Tensor]) -> Tensor:
 
 
 def pad_and_stack(images: list[Tensor], divisor: int = 32) -> Tensor:
-    """Pictures [3, H_i, W_i] in the top left corner of one batch [B, 3, H, W]; H and W are multiples of
-    `divisor`.
-    """
+    """Pictures [3, H_i, W_i] top left in one batch [B, 3, H, W], H and W the next multiples of `divisor`."""
     height, width = (max(image.shape[d] for image in images) for d in (1, 2))
     height, width = (math.ceil(side / divisor) * divisor for side in (height, width))
     batch = images[0].new_zeros((len(images), 3, height, width))
