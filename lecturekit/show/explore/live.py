@@ -37,7 +37,7 @@ def live(draw: Callable, describe: Callable, sliders: dict[str, tuple]):
         fig = draw(**values)
         picture.value = png(fig, dpi=80)
         plt.close(fig)
-        words.value = picture.tooltip = describe(**values)
+        words.value = describe(**values)
 
     for slider in made.values():
         slider.observe(update, names="value")
