@@ -37,7 +37,6 @@ def small_paper():
         return YOLACT.paper(score_threshold=0.25, top_k=60)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["yolact_r50_fpn_550"])
 def test_network(name):
     golden = load(name)
