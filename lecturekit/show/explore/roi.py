@@ -43,6 +43,7 @@ def draw_roi(
     import matplotlib.pyplot as plt
 
     facts = roi_facts(feature, box, output_size=output_size, stride=stride, samples=samples)
+    limits = feature.flatten().quantile(torch.tensor([0.02, 0.98])).tolist()  # a few pixels may saturate
     fig, axes = plt.subplot_mosaic(
         [["picture", "pool", "pooled"], ["picture", "align", "aligned"]],
         figsize=(10.5, 6.2),
@@ -56,7 +57,7 @@ def draw_roi(
     _frame(axes["picture"], x1, y1, x2, y2, color=BLUE, linewidth=2)
 
     for name, title in (("pool", "RoIPool reads whole pixels"), ("align", "RoIAlign reads between them")):
-        axes[name].imshow(feature.numpy(), cmap="gray")
+        axes[name].imshow(feature.numpy(), cmap="gray", vmin=limits[0], vmax=limits[1])
         axes[name].set_title(title)
         axes[name].set_xlim(_span(x1 / stride, x2 / stride, feature.shape[1]))
         axes[name].set_ylim(_span(y1 / stride, y2 / stride, feature.shape[0])[::-1])
@@ -77,7 +78,7 @@ def draw_roi(
         axes["align"].plot([x1 / stride, x2 / stride], [down, down], color=BLUE, linewidth=1)
 
     for name, key, colour in (("pooled", "pool", ORANGE), ("aligned", "align", GREEN)):
-        _numbers(axes[name], facts[key], feature, colour)
+        _numbers(axes[name], facts[key], limits, colour)
     axes["pooled"].set_title("… and takes each maximum")
     axes["aligned"].set_title("… and averages the samples")
     return fig
@@ -126,14 +127,13 @@ def _span(low, high, size):
     return max(low - 2.5, -0.5), min(high + 2.5, size - 0.5)
 
 
-def _numbers(ax, values, feature, colour):
+def _numbers(ax, values, limits, colour):
     """A small map with its numbers written in it."""
-    low, high = feature.min().item(), feature.max().item()
-    ax.imshow(values.numpy(), cmap="gray", vmin=low, vmax=high)
+    ax.imshow(values.numpy(), cmap="gray", vmin=limits[0], vmax=limits[1])
     for (y, x), value in zip(
         torch.cartesian_prod(*map(torch.arange, values.shape)), values.flatten(), strict=True
     ):
-        dark = value < (low + high) / 2
+        dark = value < sum(limits) / 2
         ax.text(
             x, y, f"{value:.2f}", ha="center", va="center", color="white" if dark else "black", fontsize=11
         )
