@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturekit.layers import boxes as B
-from lecturekit.layers.backbones import BasicBlock, ResNet
+from lecturekit.layers.backbones import ResNet, tiny_resnet
 from lecturekit.layers.blocks import conv_block
 from lecturekit.layers.checkpoints import load_official
 from lecturekit.layers.fpn import BilinearPyramid
@@ -156,7 +156,6 @@ class YOLACT(nn.Module):
         num_classes: int = 81,
         size: int = 550,
         channels: int = 256,
-        first_level: int = 3,
         extra_levels: int = 2,
         scales: tuple[tuple[float, ...], ...] = ((24,), (48,), (96,), (192,), (384,)),
         ratios: tuple[float, ...] = (1, 1 / 2, 2),
@@ -172,19 +171,19 @@ class YOLACT(nn.Module):
         detections_per_image: int = 100,
     ):
         super().__init__()
-        self.num_classes, self.size, self.first_level = num_classes, size, first_level
+        self.num_classes, self.size = num_classes, size
         self.scales, self.ratios, self.square_priors = scales, ratios, square_priors
         self.loss_weights = loss_weights
         self.score_threshold, self.class_threshold = score_threshold, class_threshold
         self.nms_threshold, self.top_k = nms_threshold, top_k
         self.detections_per_image = detections_per_image
-        inputs = backbone.out_channels[first_level - 2 :]
+        inputs = backbone.out_channels[1:]  # c3, c4, c5
         if len(scales) != len(inputs) + extra_levels or len({len(own) for own in scales}) != 1:
             raise ValueError(
                 f"scales must be equally many for each of {len(inputs) + extra_levels} levels, got {scales}"
             )
         self.backbone = backbone
-        self.fpn = BilinearPyramid(inputs, channels, first=first_level, extra=extra_levels)
+        self.fpn = BilinearPyramid(inputs, channels, extra=extra_levels)
         self.prototypes = prototype_net(channels, prototype_channels, prototypes, upsample)
         self.heads = PredictionHeads(channels, len(scales[0]) * len(ratios), num_classes, prototypes)
         self.semantic = nn.Conv2d(channels, num_classes - 1, 1)
@@ -215,7 +214,7 @@ class YOLACT(nn.Module):
         in 0..1, prototypes [B, K, h, w]; in training also semantic (logits), [B, C-1] maps of
         the finest level's size.
         """
-        return self.read(self.fpn(list(self.backbone(batch).values())[self.first_level - 2 :]))
+        return self.read(self.fpn(list(self.backbone(batch).values())[1:]))
 
     def read(self, levels: list[Tensor]) -> dict[str, Tensor]:
         """`outputs`, from the pyramid's levels [B, channels, h, w], finest first."""
@@ -292,7 +291,10 @@ class YOLACT(nn.Module):
     def tiny(
         cls, *, widths: tuple[int, ...] = (32, 48, 64, 96), stem: int = 32, norm: str = "batch", **changes
     ) -> "YOLACT":
-        """For Toy Town at 128 px: six classes and background, about a minute of training on two CPU cores."""
+        """For Toy Town at 128 px: six classes and background.
+
+        There are no levels above p5; several scales a level and finer prototypes make up for the small maps.
+        """
         sizes = {
             "num_classes": 7,
             "size": 128,
@@ -305,8 +307,7 @@ class YOLACT(nn.Module):
             "upsample": 4,
             "class_threshold": 0.05,
         }
-        body = ResNet(blocks=(1, 1, 1, 1), widths=widths, stem=(stem, 3), block=BasicBlock, norm=norm)
-        return cls(body, **sizes | changes)
+        return cls(tiny_resnet(widths, stem, norm), **sizes | changes)
 
     @classmethod
     def paper(cls, **changes) -> "YOLACT":
