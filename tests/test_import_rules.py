@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "lecturekit"
-GROUND = {"layers", "town", "metrics", "training"}
+GROUND = ("layers", "town", "metrics", "training")
 WINGS = ["instance", "panoptic", "landmark", "keypoint", "cgan"]  # in the order of the lectures
 MAY_IMPORT = {
     **{part: {part} for part in GROUND},
