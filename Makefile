@@ -18,7 +18,7 @@ setup: .venv/.ready ## make .venv/ with the locked libraries (run it again to re
 	@PYTHON="$(PYTHON)" bash scripts/setup.sh
 
 lab: setup ## open JupyterLab on the course
-	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks $(ARGS)
+	$(BIN)/jupyter lab --ServerApp.root_dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
 test: setup lint ## every test: package, notebooks, browser
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
