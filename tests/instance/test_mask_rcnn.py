@@ -1,8 +1,15 @@
 """Mask R-CNN: what its tiny size must do, and its parts by hand."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torchvision.models.detection import MaskRCNN as TheirMaskRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.ops import MultiScaleRoIAlign
 
 from lecturekit.instance.mask_rcnn import MaskRCNN
 from lecturekit.layers.blocks import FrozenBatchNorm2d
@@ -214,15 +221,79 @@ def test_pooling_changes_the_features_and_nothing_else():
 
 def test_the_way_of_small_pictures_changes_no_number():
     torch.manual_seed(0)
-    small, plain = MaskRCNN.tiny(), MaskRCNN.tiny(small=False)
+    small, plain = MaskRCNN.tiny().eval(), MaskRCNN.tiny(small=False).eval()
     plain.load_state_dict(small.state_dict())
-    images, targets = zip(rectangles(), rectangles(97, 131, seed=1), strict=True)
-    losses = []
+    images = [rectangles()[0], rectangles(97, 131, seed=1)[0]]
+    rois = torch.tensor(
+        [[0.0, 3, 4, 100, 90], [0, 60.5, 70.2, 81, 99], [1, 0, 0, 170, 128], [1, 5, 5, 15, 30]]
+    )
+    answers = []
     for m in (small, plain):
-        torch.manual_seed(3)
-        losses.append(m(list(images), list(targets)))
-    for name, value in losses[0].items():
-        torch.testing.assert_close(value, losses[1][name], atol=1e-4, rtol=1e-4)
+        features = m.backbone(m.prepare(images)[0])
+        masks = m.mask_branch(features, rois, torch.tensor([1, 2, 3, 4]))
+        answers.append((*features.values(), *m.box_branch(features, rois), masks))
+    for a, b in zip(*answers, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+def built_from_torchvisions_parts(model, channels=48, classes=7, features=128):
+    """The same tiny network from torchvision's anchors, heads and pools, on the same backbone."""
+    backbone = copy.deepcopy(model.backbone)
+    backbone.out_channels = channels
+    names = ["0", "1", "2", "3"]
+    theirs = TheirMaskRCNN(
+        backbone,
+        min_size=128,
+        max_size=256,
+        rpn_anchor_generator=AnchorGenerator(model.rpn.anchors.sizes, ((0.5, 1.0, 2.0),) * 5),
+        rpn_pre_nms_top_n_train=model.rpn.pre_nms[0],
+        rpn_pre_nms_top_n_test=model.rpn.pre_nms[1],
+        rpn_post_nms_top_n_train=model.rpn.post_nms[0],
+        rpn_post_nms_top_n_test=model.rpn.post_nms[1],
+        rpn_batch_size_per_image=model.rpn.samples,
+        box_roi_pool=MultiScaleRoIAlign(names, 7, 2),
+        box_head=TwoMLPHead(channels * 49, features),
+        box_predictor=FastRCNNPredictor(features, classes),
+        box_batch_size_per_image=model.roi_samples,
+        box_positive_fraction=model.positive_fraction,
+        box_score_thresh=model.score_threshold,
+        mask_roi_pool=MultiScaleRoIAlign(names, 14, 2),
+        mask_head=MaskRCNNHeads(channels, (channels,) * 2, 1),
+        mask_predictor=MaskRCNNPredictor(channels, channels, classes),
+    )
+    theirs.load_state_dict(model.state_dict())
+    return theirs
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_tiny_size_is_torchvisions_too(seed):
+    torch.manual_seed(seed)
+    ours = MaskRCNN.tiny(score_threshold=0.15, small=False)
+    with torch.no_grad():
+        for name in ("cls_logits", "bbox_pred"):
+            getattr(ours.rpn.head, name).weight.mul_(5)
+        for layer in (ours.roi_heads["box_predictor"].cls_score, ours.roi_heads["box_predictor"].bbox_pred):
+            layer.weight.mul_(5)
+    theirs = built_from_torchvisions_parts(ours)
+    images, targets = zip(
+        rectangles(128, 192, seed=seed),
+        rectangles(192, 128, n=0),
+        rectangles(300, 257, n=4, seed=9),
+        strict=True,
+    )
+    losses = []
+    for model in (ours, theirs):
+        torch.manual_seed(seed)
+        losses.append(model(list(images), [dict(t) for t in targets]))
+    for name, value in losses[1].items():
+        torch.testing.assert_close(losses[0][name], value, atol=1e-4, rtol=1e-4)
+    with torch.no_grad():
+        found, expected = ours.eval()(list(images)), theirs.eval()(list(images))
+    assert sum(len(e["labels"]) for e in expected) >= 10
+    for f, e in zip(found, expected, strict=True):
+        assert torch.equal(f["labels"], e["labels"])
+        for key in ("boxes", "scores", "masks"):
+            torch.testing.assert_close(f[key], e[key], atol=1e-3, rtol=1e-4)
 
 
 def test_sizes_are_changed_by_name(model):
