@@ -29,7 +29,9 @@ def live(draw: Callable, describe: Callable, sliders: dict[str, tuple]):
             layout=ipywidgets.Layout(width="24em"),
             style={"description_width": "7em"},
         )
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+    picture = ipywidgets.Image(
+        format="png", layout=ipywidgets.Layout(max_width="100%", align_self="flex-start")
+    )
     words = ipywidgets.HTML()
 
     def update(_=None):

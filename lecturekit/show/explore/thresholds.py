@@ -99,8 +99,9 @@ def thresholds(
     def describe(score, nms):
         v = judge(detections, target, score=score, nms=nms)
         return (
-            f"<b>{v['found']}</b> of {len(target['boxes'])} objects found, <b>{v['double']}</b> found twice, "
-            f"<b>{v['false']}</b> false alarms, <b>{v['missed']}</b> missed."
+            f"Score ≥ {score:.2f}, NMS at {nms:.2f}: <b>{v['found']}</b> of {len(target['boxes'])} "
+            f"objects found, <b>{v['double']}</b> found twice, <b>{v['false']}</b> false alarms, "
+            f"<b>{v['missed']}</b> missed."
         )
 
     return live(
