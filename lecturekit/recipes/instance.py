@@ -66,7 +66,7 @@ MASK_RCNN = Recipe(
     evaluate=evaluate_detection,
     probe=probe_detection,
     metric="mask_ap50",
-    quick=Budget(steps=300, bar=0.80, note="from scratch, about 90 s on 2 cores"),
+    quick=Budget(steps=300, bar=0.80, note="from scratch, about two minutes on 2 cores"),
     full=Budget(steps=3000, bar=0.90, note="the shipped weights, half an hour on one core"),
     batch_size=8,
     lr=2e-3,
