@@ -62,4 +62,4 @@ def test_what_else_can_go_wrong(capsys, attempt, words):
 
 def test_the_inputs_stay_as_they_are(capsys):
     assert said(capsys, lambda x: x.mul_(2))[0]
-    assert said(capsys, lambda x: x.mul_(2))[0]
+    assert double.inputs[1][0].tolist() == [1, 2]

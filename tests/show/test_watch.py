@@ -21,6 +21,7 @@ class Twice(nn.Module):
 
     def forward(self, x):
         """Run it."""
+
         return self.pair(self.body(self.stem(self.stem(x))))
 
 
@@ -93,7 +94,7 @@ def test_what_did_not_run_is_said(model):
 
 
 def test_source_is_shown_as_it_stands(capsys):
-    assert text_of(Twice.forward).startswith('def forward(self, x):\n    """Run it."""\n    return')
+    assert text_of(Twice.forward).startswith('def forward(self, x):\n    """Run it."""\n\n    return')
     assert text_of(Twice.forward, docstring=False) == (
         "def forward(self, x):\n    return self.pair(self.body(self.stem(self.stem(x))))"
     )
