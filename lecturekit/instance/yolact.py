@@ -9,7 +9,6 @@ little however many there are. Fast NMS finds the near-duplicates by one matrix 
 ratio changes their size), and what is sure of one class is kept for each class that Fast NMS lets through.
 """
 
-import re
 from collections.abc import Mapping
 
 import torch
@@ -19,14 +18,14 @@ from torch import Tensor, nn
 from lecturekit.layers import boxes as B
 from lecturekit.layers.backbones import ResNet, tiny_resnet
 from lecturekit.layers.blocks import conv_block
-from lecturekit.layers.checkpoints import load_official
+from lecturekit.layers.checkpoints import load_official, yolact_names
 from lecturekit.layers.fpn import BilinearPyramid
 from lecturekit.layers.pictures import check_images, check_targets, pad_rows, resize, resize_masks
 from lecturekit.layers.priors import hard_example_loss, make_priors, match
+from lecturekit.layers.prototypes import assemble, mask_loss
 
 MEAN, STD = (123.68, 116.78, 103.94), (58.40, 57.12, 57.38)  # red, green, blue of 0..255
 BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)  # one over the variances: 0.1 of the centre, 0.2 of the sides
-MOST_MASKS = 100  # positives a picture that enter the mask loss
 
 
 def prototype_net(inputs: int, channels: int, prototypes: int, upsample: int) -> nn.Sequential:
@@ -62,26 +61,6 @@ class PredictionHeads(nn.Module):
         return tuple(m.permute(0, 2, 3, 1).reshape(len(x), -1, m.shape[1] // self.priors) for m in maps)
 
 
-def combine(prototypes: Tensor, coefficients: Tensor) -> Tensor:
-    """Mask logits [N, h, w], linear combinations: prototypes [K, h, w], coefficients [N, K]; one product."""
-    return (coefficients @ prototypes.flatten(1)).unflatten(1, prototypes.shape[1:])
-
-
-def inside(boxes: Tensor, size: tuple[int, int], padding: int = 1) -> Tensor:
-    """Which pixels of a map (h, w) lie in each box [N, 4] (0..1), grown by `padding`: bool [N, h, w]."""
-    height, width = size
-    x, y = torch.arange(width, device=boxes.device), torch.arange(height, device=boxes.device)
-    left, top, right, bottom = (boxes * boxes.new_tensor([width, height] * 2)).T[..., None]  # [N, 1] each
-    columns = (x >= left - padding) & (x < right + padding)  # [N, w]
-    rows = (y >= top - padding) & (y < bottom + padding)  # [N, h]
-    return rows[:, :, None] & columns[:, None, :]
-
-
-def assemble(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
-    """Masks [N, h, w], 0..1 (equation 1): prototypes [K, h, w], coefficients [N, K], boxes [N, 4] (0..1)."""
-    return combine(prototypes, coefficients).sigmoid() * inside(boxes, prototypes.shape[1:])
-
-
 def fast_nms(boxes: Tensor, scores: Tensor, threshold: float, top_k: int = 200) -> tuple[Tensor, Tensor]:
     """Non-maximum suppression of all classes at once (section 3.2): boxes [N, 4], scores [C, N].
 
@@ -95,33 +74,6 @@ def fast_nms(boxes: Tensor, scores: Tensor, threshold: float, top_k: int = 200) 
     kept = ~(overlaps > threshold).any(dim=1)  # [C, K]
     row, rank = kept.nonzero(as_tuple=True)
     return row, order[row, rank]
-
-
-def mask_loss(
-    prototypes: Tensor, coefficients: Tensor, matched: Tensor, boxes: Tensor, masks: list[Tensor]
-) -> Tensor:
-    """Binary cross entropy of the positives' masks in their true boxes, divided by the box's area; a sum.
-
-    prototypes [B, K, h, w], coefficients [B, P, K], matched [B, P] (< 0: not positive), true boxes [B, N, 4]
-    in 0..1, true masks bool [N_i, h, w] of each picture. Of more than 100 positives in a picture, 100 count
-    for all.
-    """
-    positive, size = matched >= 0, prototypes.shape[2:]
-    counts = positive.sum(1)  # [B]
-    if counts.max() > MOST_MASKS:
-        order = torch.rand(positive.shape, device=positive.device).masked_fill(~positive, 2).argsort(1)
-        positive = positive & (order.argsort(1) < MOST_MASKS)
-    picture, prior = positive.nonzero(as_tuple=True)  # [M], in the order of the pictures
-    parts, which = positive.sum(1).tolist(), matched[picture, prior]
-    mixtures = coefficients[picture, prior].split(parts)
-    logits = torch.cat([combine(p, c) for p, c in zip(prototypes, mixtures, strict=True)])  # [M, h, w]
-    truth = torch.cat([m[w] for m, w in zip(masks, which.split(parts), strict=True)])  # [M, h, w]
-    box = boxes[picture, which]
-    weight = (counts / positive.sum(1))[picture] / (B.area(box) * size.numel())  # [M]; areas in map pixels
-    row, y, x = inside(box, size).nonzero(as_tuple=True)  # of the pixels that count
-    return F.binary_cross_entropy_with_logits(
-        logits[row, y, x], truth[row, y, x].to(logits), weight[row], reduction="sum"
-    )
 
 
 def semantic_loss(logits: Tensor, labels: list[Tensor], masks: list[Tensor]) -> Tensor:
@@ -317,29 +269,4 @@ class YOLACT(nn.Module):
     @classmethod
     def from_official(cls, state_dict: Mapping[str, Tensor], **changes) -> "YOLACT":
         """`paper()` with the authors' weights, in eval mode; ValueError names the first wrong keys."""
-        return load_official(lambda: cls.paper(**changes), our_names(state_dict))
-
-
-OFFICIAL_NAMES = {
-    r"^backbone\.layers\.(\d)": lambda key: f"backbone.layer{int(key[1]) + 1}",
-    r"^fpn\.lat_layers\.(\d)": lambda key: f"fpn.lateral.c{5 - int(key[1])}",
-    r"^fpn\.pred_layers\.(\d)": lambda key: f"fpn.p{5 - int(key[1])}.0",
-    r"^fpn\.downsample_layers\.(\d)": lambda key: f"fpn.p{6 + int(key[1])}",
-    r"^proto_net\.([024])\.": lambda key: f"prototypes.{int(key[1]) // 2}.0.",
-    r"^proto_net\.8\.": "prototypes.4.0.",
-    r"^proto_net\.10\.": "prototypes.5.",
-    r"^prediction_layers\.0\.upfeature": "heads.shared",
-    r"^prediction_layers\.0\.bbox_layer": "heads.boxes",
-    r"^prediction_layers\.0\.conf_layer": "heads.classes",
-    r"^prediction_layers\.0\.mask_layer": "heads.coefficients",
-    r"^semantic_seg_conv": "semantic",
-}
-
-
-def our_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' keys as this module's, without the doubles and the idle layers of their early files."""
-    idle = re.compile(r"backbone\.layer\d|fpn\.downsample_layers\.[2-9]")
-    renamed = {key: value for key, value in state_dict.items() if not idle.match(key)}
-    for old, new in OFFICIAL_NAMES.items():
-        renamed = {re.sub(old, new, key): value for key, value in renamed.items()}
-    return renamed
+        return load_official(lambda: cls.paper(**changes), state_dict, rename=yolact_names)

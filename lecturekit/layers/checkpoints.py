@@ -67,3 +67,28 @@ def torchvision_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
             key = re.sub(old, new, key)
         renamed[key] = value
     return renamed
+
+
+YOLACT_NAMES = {
+    r"^backbone\.layers\.(\d)": lambda key: f"backbone.layer{int(key[1]) + 1}",
+    r"^fpn\.lat_layers\.(\d)": lambda key: f"fpn.lateral.c{5 - int(key[1])}",
+    r"^fpn\.pred_layers\.(\d)": lambda key: f"fpn.p{5 - int(key[1])}.0",
+    r"^fpn\.downsample_layers\.(\d)": lambda key: f"fpn.p{6 + int(key[1])}",
+    r"^proto_net\.([024])\.": lambda key: f"prototypes.{int(key[1]) // 2}.0.",
+    r"^proto_net\.8\.": "prototypes.4.0.",
+    r"^proto_net\.10\.": "prototypes.5.",
+    r"^prediction_layers\.0\.upfeature": "heads.shared",
+    r"^prediction_layers\.0\.bbox_layer": "heads.boxes",
+    r"^prediction_layers\.0\.conf_layer": "heads.classes",
+    r"^prediction_layers\.0\.mask_layer": "heads.coefficients",
+    r"^semantic_seg_conv": "semantic",
+}
+
+
+def yolact_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The keys of YOLACT's authors as ours, without the doubles and the idle layers of their early files."""
+    idle = re.compile(r"backbone\.layer\d|fpn\.downsample_layers\.[2-9]")
+    renamed = {key: value for key, value in state_dict.items() if not idle.match(key)}
+    for old, new in YOLACT_NAMES.items():
+        renamed = {re.sub(old, new, key): value for key, value in renamed.items()}
+    return renamed

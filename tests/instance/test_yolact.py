@@ -8,9 +8,11 @@ import torch.nn.functional as F
 
 from lecturekit.data import TownScenes, collate
 from lecturekit.instance import yolact
-from lecturekit.instance.yolact import YOLACT, assemble, fast_nms, inside, mask_loss, our_names, semantic_loss
+from lecturekit.instance.yolact import YOLACT, fast_nms, semantic_loss
 from lecturekit.layers import boxes as B
+from lecturekit.layers.checkpoints import yolact_names
 from lecturekit.layers.priors import hard_example_loss, make_priors, match, one_each
+from lecturekit.layers.prototypes import assemble, inside, mask_loss
 
 
 @pytest.fixture(autouse=True)
@@ -370,7 +372,7 @@ def test_keys_are_renamed_and_early_files_idle_ones_left_out():
         "semantic_seg_conv.weight": "semantic.weight",
     }
     early = ["backbone.layer1.0.conv1.weight", "fpn.downsample_layers.2.weight"]
-    assert set(our_names(dict.fromkeys([*keys, *early], some))) == set(keys.values())
+    assert set(yolact_names(dict.fromkeys([*keys, *early], some))) == set(keys.values())
 
 
 def test_a_checkpoint_with_a_misshapen_key_is_refused():

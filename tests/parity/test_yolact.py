@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from golden import load
 
-from lecturekit.instance.yolact import BOX_WEIGHTS, YOLACT, assemble, fast_nms, mask_loss, semantic_loss
+from lecturekit.instance.yolact import BOX_WEIGHTS, YOLACT, fast_nms, semantic_loss
 from lecturekit.layers import boxes as B
 from lecturekit.layers.pictures import resize_masks
 from lecturekit.layers.priors import hard_example_loss, match
+from lecturekit.layers.prototypes import assemble, mask_loss
 
 
 def corners(boxes):
