@@ -1,4 +1,4 @@
-"""Masks as mixtures of a picture's prototypes: mixing, cropping, and their loss (Bolya et al. 2019, section 3).
+"""Masks as mixtures of prototypes: mixing, cropping, their loss (Bolya et al. 2019, 1904.02689, section 3).
 
 Boxes here are 0..1 of the picture's sides, so that they don't depend on the prototypes' size.
 """
