@@ -1,6 +1,7 @@
 """Between a user's pictures and a detector's batch: checks, resizing, padding, masks cut out and put back."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pictures, red, green, blue
 BRIGHTEST = 10.0  # normalised or noisy pictures may leave 0..1 a little; 0..255 pictures go far beyond
+MASKS = {"masks": ("H", "W")}  # that targets hold a mask for each object, of the picture's height and width
 
 
 def check_images(images: list[Tensor]) -> None:
@@ -29,9 +31,14 @@ def check_images(images: list[Tensor]) -> None:
             raise ValueError(f"images[{i}] must have values 0..1, got a maximum of {float(image.amax()):g}")
 
 
-def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor], num_classes: int) -> None:
-    """Raises ValueError unless every picture has boxes [N, 4], labels [N] in 1..num_classes-1 and masks [N,
-    H, W].
+def check_targets(
+    targets: list[dict[str, Tensor]] | None,
+    images: list[Tensor],
+    num_classes: int,
+    shapes: Mapping[str, tuple] = MASKS,
+) -> None:
+    """Raises ValueError unless every picture has boxes [N, 4], labels [N] in 1..num_classes-1 and what
+    `shapes` names, [N, *shape] each, such as masks [N, H, W].
     """
     if targets is None:
         raise ValueError("targets must be given in training mode, got None")
@@ -40,14 +47,16 @@ def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor],
             f"targets must have one entry per picture, got {len(targets)} for {len(images)} images"
         )
     for i, (target, image) in enumerate(zip(targets, images, strict=True)):
-        absent = [key for key in ("boxes", "labels", "masks") if not isinstance(target.get(key), Tensor)]
-        if absent:
+        needed = ("boxes", "labels", *shapes)
+        if absent := [key for key in needed if not isinstance(target.get(key), Tensor)]:
             raise ValueError(
-                f"targets[{i}] must hold tensors boxes, labels and masks, but lacks {', '.join(absent)}"
+                f"targets[{i}] must hold tensors {', '.join(needed[:-1])} and {needed[-1]}, "
+                f"but lacks {', '.join(absent)}"
             )
         boxes, labels, n = target["boxes"], target["labels"], len(target["boxes"])
-        expected = {"boxes": (n, 4), "labels": (n,), "masks": (n, *image.shape[1:])}
-        for key, shape in expected.items():
+        sides = {"H": image.shape[1], "W": image.shape[2]}
+        expected = {key: (n, *(sides.get(side, side) for side in shape)) for key, shape in shapes.items()}
+        for key, shape in ({"boxes": (n, 4), "labels": (n,)} | expected).items():
             if tuple(target[key].shape) != shape:
                 raise ValueError(
                     f"targets[{i}]['{key}'] must have shape {shape}, got {tuple(target[key].shape)}"
@@ -66,15 +75,16 @@ def check_targets(targets: list[dict[str, Tensor]] | None, images: list[Tensor],
 
 @dataclass
 class Objects:
-    """A batch's true objects: boxes [B, N, 4] and labels [B, N], filled up with zeros; masks [N_i, H, W]."""
+    """A batch's true objects: boxes [B, N, 4] and labels [B, N], filled up with zeros, `counts` of them.
+
+    Of each picture, if they were asked for: masks [N_i, H, W], keypoints [N_i, K, 3].
+    """
 
     boxes: Tensor
     labels: Tensor
+    counts: list[int]
     masks: list[Tensor]
-
-    @property
-    def counts(self) -> list[int]:
-        return [len(m) for m in self.masks]
+    keypoints: list[Tensor]
 
 
 def scaled_size(size: tuple[int, int], shorter: int, longer: int) -> tuple[int, int]:
@@ -103,6 +113,13 @@ def resize_boxes(boxes: Tensor, old: tuple[int, int], new: tuple[int, int]) -> T
     return boxes * boxes.new_tensor([x, y, x, y])
 
 
+def resize_keypoints(points: Tensor, old: tuple[int, int], new: tuple[int, int]) -> Tensor:
+    """Keypoints [N, K, 3] (x, y, visibility) of a picture of size `old` in the same picture at size `new`."""
+    if tuple(old) == tuple(new):
+        return points
+    return points * points.new_tensor([new[1] / old[1], new[0] / old[0], 1])
+
+
 def resize_masks(masks: list[Tensor], size: tuple[int, int]) -> list[Tensor]:
     """Masks [N_i, H_i, W_i] of each picture at another size (height, width): bool [N_i, height, width]."""
     resized = (F.interpolate(m[:, None].float(), size, mode="bilinear", align_corners=False) for m in masks)
@@ -125,20 +142,29 @@ def pad_and_stack(images: list[Tensor], divisor: int = 32) -> Tensor:
 
 
 def collect(
-    targets: list[dict[str, Tensor]], old: list[tuple[int, int]], new: list[tuple[int, int]]
+    targets: list[dict[str, Tensor]],
+    old: list[tuple[int, int]],
+    new: list[tuple[int, int]],
+    shapes: Mapping[str, tuple] = MASKS,
 ) -> Objects:
-    """The targets of pictures that were resized from sizes `old` to sizes `new`, as one padded batch."""
-    boxes, masks = [], []
+    """The targets of pictures that were resized from sizes `old` to sizes `new`, as one padded batch; masks
+    and keypoints if `shapes` names them.
+    """
+    boxes, masks, keypoints = [], [], []
     for target, before, after in zip(targets, old, new, strict=True):
         boxes.append(resize_boxes(target["boxes"].float(), before, after))
-        mask = target["masks"]
-        if before != after:
-            mask = F.interpolate(mask[:, None].float(), size=after, mode="nearest")[:, 0]
-        masks.append(mask)
+        if "masks" in shapes:
+            mask = target["masks"]
+            if before != after:
+                mask = F.interpolate(mask[:, None].float(), size=after, mode="nearest")[:, 0]
+            masks.append(mask)
+        if "keypoints" in shapes:
+            keypoints.append(resize_keypoints(target["keypoints"].float(), before, after))
     nobody = [boxes[0].new_zeros((1, 4))]  # so that a batch without any object still has one padded row
     padded = pad_sequence(boxes + nobody, batch_first=True)[:-1]
     labels = [t["labels"].long() for t in targets] + [targets[0]["labels"].new_zeros(1).long()]
-    return Objects(padded, pad_sequence(labels, batch_first=True)[:-1], masks)
+    labels = pad_sequence(labels, batch_first=True)[:-1]
+    return Objects(padded, labels, [len(b) for b in boxes], masks, keypoints)
 
 
 def crop_masks(masks: list[Tensor], rois: Tensor, objects: Tensor, size: int) -> Tensor:
