@@ -21,6 +21,14 @@ class Entry:
 
 CATALOGUE: dict[str, Entry] = {
     "mask_rcnn": Entry("instance", "Mask R-CNN", 2017, "1703.06870", tiny=832_729, paper=44_401_393),
+    "yolact": Entry(
+        "instance",
+        "YOLACT: Real-time Instance Segmentation",
+        2019,
+        "1904.02689",
+        tiny=460_936,
+        paper=31_164_943,
+    ),
 }
 
 

@@ -83,19 +83,8 @@ class Recipe:
         Callables count by their names and bound arguments, datasets by their repr. ValueError for what has no
         telling name: a lambda, an object without a repr of its own.
         """
-        told = (
-            "model",
-            "train",
-            "val",
-            "evaluate",
-            "metric",
-            "batch_size",
-            "lr",
-            "weight_decay",
-            "warmup",
-            "clip",
-        )
-        told += ("average", "schedule", "optimiser", "collate", "seed")
+        told = ["model", "train", "val", "evaluate", "metric", "batch_size", "lr", "weight_decay"]
+        told += ["warmup", "clip", "average", "schedule", "optimiser", "collate", "seed"]
         facts = {field: describe(getattr(self, field), field) for field in told}
         facts["steps"] = self.budget(budget).steps
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
