@@ -8,11 +8,19 @@ from lecturekit.show.figure import png
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#555555"
 
 
-def live(draw: Callable, describe: Callable, sliders: dict[str, tuple]):
+def live(
+    draw: Callable,
+    describe: Callable,
+    sliders: dict[str, tuple],
+    buttons: dict[str, dict[str, float]] | None = None,
+    *,
+    width: float = 24,
+):
     """An ipywidgets box: one slider for each name, the picture of `draw(**values)`, and its description.
 
-    sliders: name -> (label, low, high, step, value). Attributes of the box for tests and scripts: `sliders`
-    (by name), `picture` (an Image) and `words` (an HTML text).
+    sliders: name -> (label, low, high, step, value), each `width` letters wide. buttons: label -> the values
+    that a click gives to the sliders named. Attributes of the box for tests and scripts: `sliders` (by
+    name), `buttons` (by label), `picture` (an Image) and `words` (an HTML text).
     """
     import ipywidgets
     import matplotlib.pyplot as plt
@@ -25,26 +33,47 @@ def live(draw: Callable, describe: Callable, sliders: dict[str, tuple]):
             max=high,
             step=step,
             value=value,
-            readout_format=".2f" if step < 0.1 else ".1f",
-            layout=ipywidgets.Layout(width="24em"),
-            style={"description_width": "7em"},
+            readout_format=".2f" if step < 0.1 else ".1f" if step < 1 else ".0f",
+            layout=ipywidgets.Layout(width=f"{width}em"),
+            style={"description_width": f"{0.29 * width:.1f}em"},
         )
     picture = ipywidgets.Image(
         format="png", layout=ipywidgets.Layout(max_width="100%", align_self="flex-start")
     )
     words = ipywidgets.HTML()
 
+    settling = False  # while a button moves many sliders, the picture waits for the last
+
     def update(_=None):
+        if settling:
+            return
         values = {name: slider.value for name, slider in made.items()}
         fig = draw(**values)
         picture.value = png(fig, dpi=80)
         plt.close(fig)
         words.value = describe(**values)
 
+    def button(label, values):
+        def settle(_):
+            nonlocal settling
+            settling = True
+            try:
+                for name, value in values.items():
+                    made[name].value = value
+            finally:
+                settling = False
+            update()
+
+        one = ipywidgets.Button(description=label)
+        one.on_click(settle)
+        return one
+
     for slider in made.values():
         slider.observe(update, names="value")
     update()
-    rows = ipywidgets.HBox(list(made.values()), layout=ipywidgets.Layout(flex_flow="row wrap"))
-    box = ipywidgets.VBox([rows, words, picture])
-    box.sliders, box.picture, box.words = made, picture, words
+    clicks = {label: button(label, values) for label, values in (buttons or {}).items()}
+    wrap = ipywidgets.Layout(flex_flow="row wrap")
+    rows = [ipywidgets.HBox(list(row.values()), layout=wrap) for row in (made, clicks) if row]
+    box = ipywidgets.VBox([*rows, words, picture])
+    box.sliders, box.buttons, box.picture, box.words = made, clicks, picture, words
     return box
