@@ -54,19 +54,23 @@ def load_official(
     return model.eval()
 
 
+def renamed(state_dict: Mapping[str, Tensor], changes: Mapping) -> dict[str, Tensor]:
+    """The tensors under other keys: `changes` are patterns and replacements, as of re.sub, used in turn."""
+    for old, new in changes.items():
+        state_dict = {re.sub(old, new, key): value for key, value in state_dict.items()}
+    return dict(state_dict)
+
+
+TORCHVISION_NAMES = {
+    r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$": r"\1.0.\2",
+    r"^(rpn\.head\.conv)\.(weight|bias)$": r"\1.0.0.\2",
+    r"^(roi_heads\.mask_head)\.mask_fcn(\d)\.": lambda found: f"{found[1]}.{int(found[2]) - 1}.0.",
+}
+
+
 def torchvision_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The files that torchvision publishes name some convolutions otherwise than its present modules do."""
-    changes = {
-        r"^(backbone\.fpn\.(?:inner|layer)_blocks\.\d+)\.(weight|bias)$": r"\1.0.\2",
-        r"^(rpn\.head\.conv)\.(weight|bias)$": r"\1.0.0.\2",
-        r"^(roi_heads\.mask_head)\.mask_fcn(\d)\.": lambda found: f"{found[1]}.{int(found[2]) - 1}.0.",
-    }
-    renamed = {}
-    for key, value in state_dict.items():
-        for old, new in changes.items():
-            key = re.sub(old, new, key)
-        renamed[key] = value
-    return renamed
+    return renamed(state_dict, TORCHVISION_NAMES)
 
 
 YOLACT_NAMES = {
@@ -88,7 +92,21 @@ YOLACT_NAMES = {
 def yolact_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The keys of YOLACT's authors as ours, without the doubles and the idle layers of their early files."""
     idle = re.compile(r"backbone\.layer\d|fpn\.downsample_layers\.[2-9]")
-    renamed = {key: value for key, value in state_dict.items() if not idle.match(key)}
-    for old, new in YOLACT_NAMES.items():
-        renamed = {re.sub(old, new, key): value for key, value in renamed.items()}
-    return renamed
+    return renamed({k: v for k, v in state_dict.items() if not idle.match(k)}, YOLACT_NAMES)
+
+
+YOLACT_EDGE_NAMES = {
+    r"^fpn_phase_[12]\.": "fpn.",
+    r"^spa\.refine_convs\.(\d)": lambda key: f"refine.p{4 + int(key[1])}",
+    r"^flow_net_pre_convs\.convs\.0": "flow.reduce",
+    r"^flow_net\.conv(\d)\.(\d)": lambda key: f"flow.encoder.{int(key[1]) - 1}.{key[2]}",
+    r"^flow_net\.pred(\d)\.conv": r"flow_net.pred\1.flow",
+    r"^flow_net\.pred(\d)": lambda key: f"flow.movers.{3 - int(key[1])}",
+    r"^flow_net\.upfeat(\d)": lambda key: f"flow.up.{3 - int(key[1])}.features",
+    r"^flow_net\.upflow(\d)": lambda key: f"flow.up.{3 - int(key[1])}.flow",
+}
+
+
+def yolact_edge_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The keys of YolactEdge's authors as ours."""
+    return yolact_names(renamed(state_dict, YOLACT_EDGE_NAMES))

@@ -64,14 +64,17 @@ class BilinearPyramid(nn.Module):
             self.add_module(name, nn.Conv2d(channels, channels, 3, stride=2, padding=1))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
-        return self.levels(self.sums(maps))
+        return self.levels(self.sums(self.laterals(maps)))
 
-    def sums(self, maps: list[Tensor]) -> list[Tensor]:
-        """Each map and all deeper ones added up, [B, channels, h, w] each, finest first."""
-        sums = [lateral(x) for lateral, x in zip(self.lateral.values(), maps, strict=True)]
+    def laterals(self, maps: list[Tensor]) -> list[Tensor]:
+        """The maps, finest first, each brought to the pyramid's channels."""
+        return [lateral(x) for lateral, x in zip(self.lateral.values(), maps, strict=True)]
+
+    def sums(self, laterals: list[Tensor]) -> list[Tensor]:
+        """Each map and all coarser ones added up, [B, channels, h, w] each, finest first."""
+        sums = list(laterals)
         for i in range(len(sums) - 2, -1, -1):
-            size = sums[i].shape[-2:]
-            sums[i] = sums[i] + F.interpolate(sums[i + 1], size, mode="bilinear", align_corners=False)
+            sums[i] = sums[i] + resize_like(sums[i + 1], sums[i])
         return sums
 
     def levels(self, sums: list[Tensor]) -> list[Tensor]:
@@ -80,3 +83,8 @@ class BilinearPyramid(nn.Module):
         for name in self.coarse:
             levels.append(self.get_submodule(name)(levels[-1]))
         return levels
+
+
+def resize_like(x: Tensor, like: Tensor) -> Tensor:
+    """A map [B, C, h, w] resized bilinearly to the height and width of another."""
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
