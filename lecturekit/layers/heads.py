@@ -1,4 +1,4 @@
-"""What looks at pooled RoIs [R, C, S, S] and answers: class, box, mask. torchvision's module names."""
+"""What looks at pooled RoIs [R, C, S, S] and answers: class, box, mask, keypoints; torchvision's names."""
 
 from itertools import pairwise
 
@@ -52,3 +52,22 @@ def mask_head(inputs: int, channels: int, layers: int) -> nn.Sequential:
         nn.init.kaiming_normal_(block[0].weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(block[0].bias)
     return head
+
+
+class KeypointPredictor(nn.Module):
+    """A heat map for each keypoint, of four times the resolution: [R, K, 4S, 4S]."""
+
+    def __init__(self, channels: int, num_keypoints: int):
+        super().__init__()
+        self.kps_score_lowres = nn.ConvTranspose2d(channels, num_keypoints, 4, stride=2, padding=1)
+        nn.init.kaiming_normal_(self.kps_score_lowres.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(self.kps_score_lowres.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.kps_score_lowres(x)  # [R, K, 2S, 2S]
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def keypoint_head(inputs: int, channels: int, layers: int) -> nn.Sequential:
+    """`mask_head` with the convolutions and the ReLUs in one row, as torchvision names them: 0, 2, 4, ..."""
+    return nn.Sequential(*(layer for block in mask_head(inputs, channels, layers) for layer in block))
