@@ -1,6 +1,4 @@
-"""Anchors: the boxes of fixed sizes and shapes at every pixel of a feature map, from which objects are
-sought.
-"""
+"""Anchors: boxes of fixed sizes and shapes at every pixel of a feature map, to look for objects from."""
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +16,9 @@ def cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...]) -> Tensor:
 
 
 def grid_anchors(cell: Tensor, grid: tuple[int, int], stride: tuple[int, int]) -> Tensor:
-    """`cell` [A, 4] shifted to every pixel of a map of size `grid` (rows, columns) -> [rows * columns * A,
-    4].
+    """The anchors `cell` [A, 4] at every pixel of a map of size `grid`, (rows, columns).
 
-    Row by row, the A anchors of a pixel one after another. `stride` is (vertical, horizontal), in pixels.
+    Returns [rows * columns * A, 4]: row by row, the A anchors of a pixel one after another. `stride` is (vertical, horizontal), in pixels.
     """
     y = torch.arange(grid[0], device=cell.device) * stride[0]
     x = torch.arange(grid[1], device=cell.device) * stride[1]
@@ -31,10 +28,9 @@ def grid_anchors(cell: Tensor, grid: tuple[int, int], stride: tuple[int, int]) -
 
 
 class Anchors(nn.Module):
-    """The anchors of all pyramid levels for a batch of pictures, kept from call to call while shapes stay
-    the same.
+    """The anchors of all pyramid levels for a batch of pictures.
 
-    `sizes` holds one tuple of sizes per level; every level has the same `ratios`.
+    They are kept from call to call while shapes stay the same. `sizes` holds one tuple of sizes per level; every level has the same `ratios`.
     """
 
     def __init__(self, sizes: tuple[tuple[float, ...], ...], ratios: tuple[float, ...] = (0.5, 1.0, 2.0)):

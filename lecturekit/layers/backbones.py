@@ -59,12 +59,11 @@ def shortcut(inputs: int, outputs: int, stride: int, norm: str, eps: float) -> n
 
 
 class ResNet(nn.Module):
-    """Residual network (He et al. 2015, arXiv 1512.03385) without its classifier, torchvision's module
-    names.
+    """Residual network (He et al. 2015, arXiv 1512.03385) without its classifier.
 
-    `blocks` counts the residual blocks of the four stages, `widths` their channels before expansion, `stem`
-    the channels and kernel of the first convolution; without `pool` all strides are half as large. The sizes
-    of ResNet-50 are the defaults.
+    Modules are named as in torchvision, and the sizes of ResNet-50 are the defaults. `blocks` counts the
+    residual blocks of the four stages, `widths` their channels before expansion, `stem` the channels and
+    kernel of the first convolution; without `pool` all strides are half as large.
     """
 
     def __init__(

@@ -69,10 +69,9 @@ def clip(boxes: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Greedy non-maximum suppression: keep the best box, drop what overlaps it by more than `threshold`,
-    repeat.
+    """Greedy non-maximum suppression: keep the best box, drop what overlaps it too much, repeat.
 
-    boxes [N, 4], scores [N] -> indices of the kept boxes, best first.
+    boxes [N, 4], scores [N] -> indices of the kept boxes, best first. An IoU above `threshold` is too much.
     """
     overlaps = iou(boxes, boxes)  # [N, N]
     alive = torch.ones_like(scores, dtype=torch.bool)

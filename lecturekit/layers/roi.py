@@ -21,10 +21,10 @@ def sample_points(
     sampling_ratio: int = 2,
     aligned: bool = False,
 ) -> Tensor:
-    """Where RoIAlign samples for one box [4] in picture pixels: [rows, columns, sy, sx, 2] as (x, y) on the
-    map.
+    """Where RoIAlign samples for one box [4] in picture pixels: (x, y) on the map.
 
-    `sampling_ratio` samples a bin each way; 0 or less means as many as a bin has pixels, rounded up.
+    Returns [rows, columns, sy, sx, 2]: `sampling_ratio` samples a bin each way (0 or less: as many as a bin
+    has pixels, rounded up).
     `aligned` moves the points by half a pixel, so that the map's pixel (0, 0) stands for the centre of the
     first cell; without it a box is at least one map pixel large.
     """
@@ -74,8 +74,9 @@ def roi_align(
     sampling_ratio: int = 2,
     aligned: bool = False,
 ) -> Tensor:
-    """RoIAlign: feature [B, C, H, W], rois [R, 5] (picture index, box in picture pixels) -> [R, C, rows,
-    columns].
+    """RoIAlign of feature [B, C, H, W]: [R, C, rows, columns].
+
+    rois [R, 5] are a picture's index and a box in picture pixels each.
     """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     pooled = [feature.new_zeros((0, feature.shape[1], rows, columns))]
@@ -93,10 +94,9 @@ def pool_bins(
     spatial_scale: float = 1.0,
     size: tuple[int, int] | None = None,
 ) -> Tensor:
-    """The map pixels of RoIPool's bins for one box [4]: int64 [rows, columns, 4] as x1, y1, x2, y2, ends
-    excluded.
+    """The map pixels of RoIPool's bins for one box [4]: int64 [rows, columns, 4], x1, y1, x2, y2.
 
-    The box is rounded to whole map pixels, then every bin once more, outwards: neighbours may share pixels.
+    The ends are excluded. The box is rounded to whole map pixels, then every bin once more, outwards: neighbours may share pixels.
     With the map's `size` (height, width) the bins are cut to the map; a bin may then be empty.
     """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
@@ -119,10 +119,10 @@ def pool_bins(
 def roi_pool(
     feature: Tensor, rois: Tensor, output_size: int | tuple[int, int], spatial_scale: float = 1.0
 ) -> Tensor:
-    """RoIPool: feature [B, C, H, W], rois [R, 5] (picture index, box in picture pixels) -> [R, C, rows,
-    columns].
+    """RoIPool of feature [B, C, H, W]: [R, C, rows, columns].
 
-    The maximum of each bin; an empty bin is 0.
+    rois [R, 5] are a picture's index and a box in picture pixels each. The maximum of each bin counts;
+    an empty bin is 0.
     """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     size = feature.shape[-2:]

@@ -12,8 +12,9 @@ SMALLEST_SIDE = 1e-3  # proposals with a smaller side are dropped, in pixels
 
 
 class RPNHead(nn.Module):
-    """One hidden 3x3 convolution, then per anchor an objectness logit and four box deltas; shared by all
-    levels.
+    """One hidden 3x3 convolution, then per anchor an objectness logit and four box deltas.
+
+    All levels share it.
     """
 
     def __init__(self, channels: int, anchors: int):
@@ -72,8 +73,7 @@ class RegionProposalNetwork(nn.Module):
         padded: tuple[int, int],
         true_boxes: Tensor | None = None,
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """Maps by level, the pictures' sizes and the batch's -> proposals [P_i, 4] of each picture, and
-        losses.
+        """Proposals [P_i, 4] of each picture, and losses: of maps by level, the pictures' sizes, the batch's.
 
         `true_boxes` [B, N, 4] (rows of zeros pad the pictures with fewer objects) is needed in training
         mode.
@@ -92,9 +92,7 @@ class RegionProposalNetwork(nn.Module):
     def propose(
         self, logits: list[Tensor], deltas: list[Tensor], anchors: list[Tensor], sizes: list[tuple[int, int]]
     ) -> list[Tensor]:
-        """The best of each level's anchors, refined, clipped and freed of near-duplicates: [P_i, 4] a
-        picture.
-        """
+        """The best of each level's anchors, refined, clipped, without near-duplicates: [P_i, 4] a picture."""
         from torchvision.ops import batched_nms
 
         stage = 0 if self.training else 1
@@ -116,9 +114,7 @@ class RegionProposalNetwork(nn.Module):
         return proposals
 
     def loss(self, logits: Tensor, deltas: Tensor, anchors: Tensor, true_boxes: Tensor) -> dict[str, Tensor]:
-        """Objectness and box losses from logits [B, M], deltas [B, M, 4], anchors [M, 4], true boxes [B, N,
-        4].
-        """
+        """Objectness and box losses: logits [B, M], deltas [B, M, 4], anchors [M, 4], true boxes [B, N, 4]."""
         overlaps = B.iou(true_boxes, anchors)  # [B, N, M]
         overlaps = overlaps.masked_fill(is_padding(true_boxes)[..., None], -1)
         matched = B.match(overlaps, *self.match_thresholds, keep_best=True)  # [B, M]
