@@ -18,7 +18,8 @@ def cell_anchors(sizes: tuple[float, ...], ratios: tuple[float, ...]) -> Tensor:
 def grid_anchors(cell: Tensor, grid: tuple[int, int], stride: tuple[int, int]) -> Tensor:
     """The anchors `cell` [A, 4] at every pixel of a map of size `grid`, (rows, columns).
 
-    Returns [rows * columns * A, 4]: row by row, the A anchors of a pixel one after another. `stride` is (vertical, horizontal), in pixels.
+    Returns [rows * columns * A, 4]: row by row, the A anchors of a pixel one after another. `stride` is
+    (vertical, horizontal), in pixels.
     """
     y = torch.arange(grid[0], device=cell.device) * stride[0]
     x = torch.arange(grid[1], device=cell.device) * stride[1]
@@ -30,7 +31,8 @@ def grid_anchors(cell: Tensor, grid: tuple[int, int], stride: tuple[int, int]) -
 class Anchors(nn.Module):
     """The anchors of all pyramid levels for a batch of pictures.
 
-    They are kept from call to call while shapes stay the same. `sizes` holds one tuple of sizes per level; every level has the same `ratios`.
+    They are kept from call to call while shapes stay the same. `sizes` holds one tuple of sizes per level;
+    every level has the same `ratios`.
     """
 
     def __init__(self, sizes: tuple[tuple[float, ...], ...], ratios: tuple[float, ...] = (0.5, 1.0, 2.0)):

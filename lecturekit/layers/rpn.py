@@ -114,7 +114,7 @@ class RegionProposalNetwork(nn.Module):
         return proposals
 
     def loss(self, logits: Tensor, deltas: Tensor, anchors: Tensor, true_boxes: Tensor) -> dict[str, Tensor]:
-        """Objectness and box losses: logits [B, M], deltas [B, M, 4], anchors [M, 4], true boxes [B, N, 4]."""
+        """Losses of logits [B, M], deltas [B, M, 4], anchors [M, 4]; true boxes [B, N, 4]."""
         overlaps = B.iou(true_boxes, anchors)  # [B, N, M]
         overlaps = overlaps.masked_fill(is_padding(true_boxes)[..., None], -1)
         matched = B.match(overlaps, *self.match_thresholds, keep_best=True)  # [B, M]
