@@ -97,7 +97,8 @@ def pool_bins(
     """The map pixels of RoIPool's bins for one box [4]: int64 [rows, columns, 4], x1, y1, x2, y2.
 
     The ends are excluded. The box is rounded to whole map pixels, then every bin once more, outwards:
-    neighbours may share pixels. With the map's `size` (height, width) the bins are cut to the map; a bin may then be empty.
+    neighbours may share pixels. With the map's `size` (height, width) the bins are cut to the map; a bin may
+    then be empty.
     """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     corners = box * spatial_scale
