@@ -4,6 +4,7 @@
 """
 
 from lecturekit.show import diagrams, draw, explore
+from lecturekit.show.cost import multiply_adds
 from lecturekit.show.evidence import evidence
 from lecturekit.show.figure import features, figure, maps, outline, table
 from lecturekit.show.source import source
@@ -17,6 +18,7 @@ __all__ = [
     "features",
     "figure",
     "maps",
+    "multiply_adds",
     "outline",
     "source",
     "table",
