@@ -2,6 +2,6 @@
 
 from lecturekit.data.coco import CocoInstances
 from lecturekit.data.pictures import read_picture
-from lecturekit.data.town import TownClips, TownScenes, collate
+from lecturekit.data.town import TownClips, TownPeople, TownScenes, collate
 
-__all__ = ["CocoInstances", "TownClips", "TownScenes", "collate", "read_picture"]
+__all__ = ["CocoInstances", "TownClips", "TownPeople", "TownScenes", "collate", "read_picture"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lecturekit.town import CLASSES, Clip, Labels, Scene, picture_size
+from lecturekit.town import BODY_KEYPOINTS, CLASSES, Clip, Labels, Scene, picture_size
 
 SMALLEST = 20  # visible pixels below which an instance is left out of the target
 
@@ -79,6 +79,37 @@ class TownScenes(_Town):
     def __getitem__(self, i: int) -> tuple[torch.Tensor, dict]:
         seed = self._seed(i)
         return to_sample(Scene.random(seed, **self._dials()).render(self.size), seed)
+
+
+@dataclass(frozen=True)
+class TownPeople(TownScenes):
+    """Scenes of which only the persons, label 1, are in the targets: for detectors of their body keypoints.
+
+    People come more often than in TownScenes; cats, cars and the rest are there, but nobody's target.
+    """
+
+    actors: tuple[int, int] = (2, 7)
+    classes: tuple[str, ...] = (
+        "person",
+        "person",
+        *CLASSES,
+    )  # named three times, a person comes thrice as often
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the labels 1, 2, ..."""
+        return ("person",)
+
+    @property
+    def keypoint_names(self) -> tuple[str, ...]:
+        """Names of the 17 keypoints, those of COCO's persons."""
+        return BODY_KEYPOINTS
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, dict]:
+        image, target = super().__getitem__(i)
+        persons = target["labels"] == CLASSES.index("person") + 1
+        target = {name: v[persons] if torch.is_tensor(v) else v for name, v in target.items()}
+        return image, target | {"labels": torch.ones_like(target["labels"])}
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Scene:
     ) -> "Scene":
         """The scene of a seed.
 
-        actors: fewest and most actors; classes: which thing classes may come.
+        actors: fewest and most actors; classes: which thing classes may come, one named twice twice as often.
         alike: share of actors that are near twins of the one before, touching it.
         occlusion: share of actors put where they hide or are hidden in part.
         truncation: share of actors cut by the left or right border. small: share of actors of half the size.
