@@ -7,7 +7,8 @@ box's). At most the 100 best detections of a class and picture count. A class wi
 every mean, and so its false alarms are; what then has no class left is undefined: None.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ class RunLengths:
         height, width = masks.shape[-2:] if size is None else size
         self.parts: list[dict] = []
         for mask in masks:
-            self.parts += _masks(_array(mask).reshape(1, height, width), "masks")
+            self.parts += masks_of(array_of(mask).reshape(1, height, width), "masks")
         self.shape = (len(self.parts), height, width)
 
     def __len__(self) -> int:
@@ -48,16 +49,16 @@ def detection_metrics(
 
     Raises ValueError naming the picture and key that don't fit together.
     """
-    thresholds = _thresholds(iou_thresholds)
+    thresholds = thresholds_of(iou_thresholds)
     metrics = {}
     for kind in kinds:
         precision = _precision(predictions, targets, kind, thresholds, SIZES if sizes else {})
-        metrics[f"{kind}_ap"] = _mean(precision[..., 0])
+        metrics[f"{kind}_ap"] = mean_of(precision[..., 0])
         for share in (50, 75):
             if share / 100 in thresholds:
-                metrics[f"{kind}_ap{share}"] = _mean(precision[thresholds.index(share / 100), ..., 0])
+                metrics[f"{kind}_ap{share}"] = mean_of(precision[thresholds.index(share / 100), ..., 0])
         for i, size in enumerate(SIZES if sizes else ()):
-            metrics[f"{kind}_ap_{size}"] = _mean(precision[..., 1 + i])
+            metrics[f"{kind}_ap_{size}"] = mean_of(precision[..., 1 + i])
     return metrics
 
 
@@ -68,9 +69,9 @@ def ap_by_iou(
     iou_thresholds: Sequence[float] | None = None,
 ) -> dict[float, float | None]:
     """The AP at each IoU threshold: {0.5: …, 0.55: …, …, 0.95: …}."""
-    thresholds = _thresholds(iou_thresholds)
+    thresholds = thresholds_of(iou_thresholds)
     precision = _precision(predictions, targets, kind, thresholds)
-    return {t: _mean(precision[i, ..., 0]) for i, t in enumerate(thresholds)}
+    return {t: mean_of(precision[i, ..., 0]) for i, t in enumerate(thresholds)}
 
 
 def ap_by_class(
@@ -81,56 +82,76 @@ def ap_by_class(
 ) -> dict[int, float | None]:
     """The AP of each label that occurs among the targets or the predictions, averaged over the IoU
     thresholds."""
-    precision = _precision(predictions, targets, kind, _thresholds(iou_thresholds))
-    return {label: _mean(precision[:, :, i, 0]) for i, label in enumerate(_labels(predictions, targets))}
+    precision = _precision(predictions, targets, kind, thresholds_of(iou_thresholds))
+    return {label: mean_of(precision[:, :, i, 0]) for i, label in enumerate(labels_of(predictions, targets))}
 
 
-def _thresholds(given: Sequence[float] | None) -> list[float]:
+def thresholds_of(given: Sequence[float] | None) -> list[float]:
     thresholds = sorted(THRESHOLDS if given is None else {float(t) for t in given})
     if not thresholds or not all(0 < t <= 1 for t in thresholds):
         raise ValueError(f"iou_thresholds: numbers above 0 and up to 1 are expected, got {given!r}")
     return thresholds
 
 
-def _mean(precision: np.ndarray) -> float | None:
+def mean_of(precision: np.ndarray) -> float | None:
     """The mean over what is defined (COCO marks the rest by -1)."""
     defined = precision[precision > -1]
     return float(defined.mean()) if defined.size else None
 
 
-def _labels(predictions, targets) -> list[int]:
+def labels_of(predictions, targets) -> list[int]:
     return sorted({int(label) for one in (*targets, *predictions) for label in one["labels"]})
 
 
 def _precision(predictions, targets, kind, thresholds, sizes=None) -> np.ndarray:
-    """COCO's precision [thresholds, 101 recalls, classes, 1 + sizes], -1 where undefined."""
-    from faster_coco_eval import COCO, COCOeval_faster
-
+    """`coco_precision` of boxes or masks."""
     if kind not in KINDS:
         raise ValueError(f"kinds: 'mask' or 'box' is expected, got {kind!r}")
+    annotations, size = partial(_annotations, kind=kind), _size if kind == "mask" else lambda *_: (1, 1)
+    return coco_precision(predictions, targets, annotations, KINDS[kind], thresholds, size, sizes)
+
+
+def coco_precision(
+    predictions: Sequence[Mapping],
+    targets: Sequence[Mapping],
+    annotations: Callable[..., list[dict]],
+    iou_type: str,
+    thresholds: list[float],
+    size: Callable[[Mapping, Mapping, int], tuple[int, int]],
+    sizes: Mapping[str, tuple] | None = None,
+    **params,
+) -> np.ndarray:
+    """COCO's precision [thresholds, 101 recalls, classes, 1 + sizes], -1 where undefined.
+
+    `annotations(one, where=…, scored=…)` makes COCO's annotations of one picture, `size(target, prediction,
+    i)` tells its height and width; `params` go to the evaluation as they are.
+    """
+    from faster_coco_eval import COCO, COCOeval_faster
+
     if len(predictions) != len(targets):
         raise ValueError(f"predictions: {len(predictions)} came for {len(targets)} targets")
     truths, found, images = [], [], []
     for i, (prediction, target) in enumerate(zip(predictions, targets, strict=True)):
-        objects = _annotations(target, kind, f"targets[{i}]", scored=False)
-        detections = _annotations(prediction, kind, f"predictions[{i}]", scored=True)
-        size = _size(target, prediction, i) if kind == "mask" else (1, 1)
-        images.append({"id": i + 1, "height": size[0], "width": size[1]})
+        objects = annotations(target, where=f"targets[{i}]", scored=False)
+        detections = annotations(prediction, where=f"predictions[{i}]", scored=True)
+        height, width = size(target, prediction, i)
+        images.append({"id": i + 1, "height": height, "width": width})
         truths += [{"image_id": i + 1, **a} for a in objects]
         found += [{"image_id": i + 1, **a} for a in detections]
-    labels = _labels(predictions, targets)
+    labels = labels_of(predictions, targets)
     if not truths:
         return np.full((len(thresholds), 101, len(labels), 1 + len(sizes or ())), -1.0)
     categories = [{"id": label, "name": str(label)} for label in labels]
     both = []
-    for annotations in (truths, found):
-        numbered = [{"id": k + 1, **a} for k, a in enumerate(annotations)]
+    for part in (truths, found):
+        numbered = [{"id": k + 1, **a} for k, a in enumerate(part)]
         both.append(COCO({"info": {}, "images": images, "categories": categories, "annotations": numbered}))
-    evaluation = COCOeval_faster(*both, KINDS[kind], separate_eval=False)
+    evaluation = COCOeval_faster(*both, iou_type, separate_eval=False)
     evaluation.params.iouThrs = np.array(thresholds)
-    evaluation.params.maxDets = [100]
     evaluation.params.areaRng = [[0, 1e5**2], *map(list, (sizes or {}).values())]
     evaluation.params.areaRngLbl = ["all", *(sizes or {})]
+    for name, value in ({"maxDets": [100]} | params).items():
+        setattr(evaluation.params, name, value)
     evaluation.evaluate()
     evaluation.accumulate()
     return np.asarray(evaluation.eval["precision"])[..., 0]
@@ -138,18 +159,9 @@ def _precision(predictions, targets, kind, thresholds, sizes=None) -> np.ndarray
 
 def _annotations(one: Mapping, kind: str, where: str, scored: bool) -> list[dict]:
     """COCO's annotations of one picture's objects or detections; ValueError when they don't fit together."""
-    keys = ["labels", "boxes" if kind == "box" else "masks", *(["scores"] if scored else [])]
-    if missing := [key for key in keys if key not in one]:
-        raise ValueError(f"{where}: {missing[0]!r} is missing; it has {sorted(one)}")
-    n = len(one["labels"])
-    values = {key: _array(one[key]) for key in (*keys, "iscrowd", "area") if key in one}
-    for key, value in values.items():
-        if len(value) != n:
-            raise ValueError(f"{where}: {key} has {len(value)} entries for {n} labels")
-    if scored and not np.isfinite(values["scores"].astype(float)).all():
-        raise ValueError(f"{where}: scores must be finite, got {values['scores'].tolist()}")
+    values = values_of(one, "boxes" if kind == "box" else "masks", where, scored)
     annotations = [{"category_id": int(label), "iscrowd": 0} for label in values["labels"]]
-    shapes = _boxes(values["boxes"], where) if kind == "box" else _masks(values["masks"], where)
+    shapes = _boxes(values["boxes"], where) if kind == "box" else masks_of(values["masks"], where)
     for k, (annotation, shape) in enumerate(zip(annotations, shapes, strict=True)):
         annotation.update(shape)
         if scored:
@@ -160,7 +172,25 @@ def _annotations(one: Mapping, kind: str, where: str, scored: bool) -> list[dict
     return annotations
 
 
-def _array(value) -> np.ndarray | RunLengths:
+def values_of(one: Mapping, shapes: str, where: str, scored: bool) -> dict[str, np.ndarray]:
+    """One picture's labels, `shapes` (the name of its boxes, masks or keypoints), scores, iscrowd and area.
+
+    Raises ValueError for what is missing, for differing lengths and for infinite scores.
+    """
+    keys = ["labels", shapes, *(["scores"] if scored else [])]
+    if missing := [key for key in keys if key not in one]:
+        raise ValueError(f"{where}: {missing[0]!r} is missing; it has {sorted(one)}")
+    n = len(one["labels"])
+    values = {key: array_of(one[key]) for key in (*keys, "iscrowd", "area") if key in one}
+    for key, value in values.items():
+        if len(value) != n:
+            raise ValueError(f"{where}: {key} has {len(value)} entries for {n} labels")
+    if scored and not np.isfinite(values["scores"].astype(float)).all():
+        raise ValueError(f"{where}: scores must be finite, got {values['scores'].tolist()}")
+    return values
+
+
+def array_of(value) -> np.ndarray | RunLengths:
     if isinstance(value, RunLengths):
         return value
     return value.detach().cpu().numpy() if torch.is_tensor(value) else np.asarray(value)
@@ -178,7 +208,7 @@ def _boxes(boxes: np.ndarray, where: str) -> list[dict]:
     ]
 
 
-def _masks(masks: np.ndarray | RunLengths, where: str) -> list[dict]:
+def masks_of(masks: np.ndarray | RunLengths, where: str) -> list[dict]:
     from faster_coco_eval.core import mask as rle
 
     if isinstance(masks, RunLengths):
