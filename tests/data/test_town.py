@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lecturekit.data.town import TownClips, TownScenes, collate
-from lecturekit.town import CLASSES, Scene
+from lecturekit.data.town import TownClips, TownPeople, TownScenes, collate
+from lecturekit.town import BODY_KEYPOINTS, CLASSES, Scene
 
 
 def test_a_sample_has_torchvisions_form():
@@ -64,6 +64,26 @@ def test_the_repr_names_every_dial():
     """Recipes are identified by it."""
     assert repr(TownScenes(first=3, alike=0.5)) != repr(TownScenes(first=3))
     assert eval(repr(TownScenes(first=3, alike=0.5))) == TownScenes(first=3, alike=0.5)
+
+
+def test_of_town_people_only_the_persons_are_targets():
+    data = TownPeople(first=20_000_000, count=40, size=64)
+    assert data.class_names == ("person",)
+    assert data.keypoint_names == BODY_KEYPOINTS
+    everything = TownScenes(**vars(data))
+    persons = others = 0
+    for i in range(len(data)):
+        (image, target), (same, scene) = data[i], everything[i]
+        assert torch.equal(image, same)
+        person = scene["labels"] == 1
+        persons, others = persons + int(person.sum()), others + int((~person).sum())
+        assert target["labels"].tolist() == [1] * int(person.sum())
+        for name in ("boxes", "masks", "keypoints", "actor"):
+            assert torch.equal(target[name], scene[name][person])
+        assert target["keypoints"].shape[1:] == (17, 3)
+        assert target["image_id"] == data.first + i
+    assert persons > 1.5 * len(data)
+    assert others > 0.5 * len(data)
 
 
 def test_clips_keep_actors():
