@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-quick lint notebooks train claims lock clean
+.PHONY: help setup lab test test-quick lint notebooks train bench claims lock clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ notebooks: setup ## run every notebook again and store its outputs
 
 train: setup ## train SYSTEM=mask_rcnn from scratch (ARGS="--full" for the shipped weights)
 	$(BIN)/lecturekit train $(SYSTEM) $(ARGS)
+
+bench: setup ## time everything side by side with others, and store the plot (some 20 minutes)
+	$(BIN)/python -m benchmarks --out benchmarks/results.json --plot docs/benchmarks.png $(ARGS)
 
 lock: .tools/bin/uv ## resolve the libraries anew, for pyproject.toml has changed
 	.tools/bin/uv pip compile -q --universal --generate-hashes --python-version 3.11 --extra dev \
