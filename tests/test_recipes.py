@@ -60,7 +60,7 @@ class TestRecipe:
         recipe = recipes.get(name)
         torch.manual_seed(0)
         model = recipe.model()
-        few = TownScenes(first=30_000_000, count=3, size=64)
+        few = dataclasses.replace(recipe.val, first=30_000_000, count=3, size=64)
         metrics = recipe.evaluate(model, few, False)
         assert recipe.metric in metrics
         assert all(v is None or 0 <= v <= 1 for v in metrics.values())
@@ -145,8 +145,9 @@ def ctrl_c_as_usual():
 def test_every_system_resumes_bit_for_bit(name, tmp_path, ctrl_c_as_usual):
     results = []
     for draw in (0, 9):  # the ninth sample belongs to the third step
-        train = Interrupting(TownScenes(count=100, size=64), draw)
-        recipe = dataclasses.replace(recipes.get(name), train=train, batch_size=4)
+        recipe = recipes.get(name)
+        train = Interrupting(dataclasses.replace(recipe.train, count=100, size=64), draw)
+        recipe = dataclasses.replace(recipe, train=train, batch_size=4)
         settings = {"steps": 6, "checkpoint": tmp_path / f"{draw}.pt", "progress": False}
         if draw:
             with pytest.raises(Interrupted, match="step 3 of 6"):
