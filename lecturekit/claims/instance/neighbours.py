@@ -1,8 +1,4 @@
-"""The claims of the instance lecture (Mask R-CNN's half).
-
-`roi_align`: RoIAlign beats RoIPool, most at high IoU (arXiv 1703.06870, section 4.2, tables 2c and 2d).
-`individuals`: a semantic map can't tell two individuals of one class apart, instances can.
-"""
+"""`individuals`: a semantic map can't tell two individuals of one class apart, instances can."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,79 +14,7 @@ from lecturekit.claims import Claim, kept
 from lecturekit.data import TownScenes
 from lecturekit.instance.mask_rcnn import MaskRCNN
 from lecturekit.layers.pictures import normalise, pad_and_stack
-from lecturekit.metrics.detection import ap_by_iou
-from lecturekit.recipes.instance import predict
-from lecturekit.training import Recipe, fit
-
-TUNING = TownScenes(first=20_000_000)
-RATES = (0.5, 1.0, 2.0)  # the learning rates tried for each arm, as multiples of the recipe's
-TUNING_SEED = 1000  # a seed that no measured run uses
-
-
-# --- RoIAlign against RoIPool -------------------------------------------------------------------
-
-
-def curve(recipe: Recipe, seed: int, steps: int, scenes: TownScenes, progress: bool) -> dict[str, float]:
-    """Mask AP at IoU 0.50, 0.55, …, 0.95 of a model trained from scratch for `steps` steps."""
-    model, _ = fit(recipe, steps=steps, seed=seed, progress=progress)
-    predictions, targets = predict(model, scenes)
-    return {f"{iou:.2f}": ap for iou, ap in ap_by_iou(predictions, targets, "mask").items()}
-
-
-def mean_ap(ap: dict[str, float]) -> float:
-    """AP averaged over the ten IoU thresholds, as COCO does."""
-    return sum(ap.values()) / len(ap)
-
-
-def roi_align(
-    seeds: range, folder: Path, progress: bool, steps: int = 200, held_out: int = 200, tuning: int = 100
-) -> dict:
-    """Mask R-CNN trained with either pooling: the same scenes, steps and seeds, three rates tried each."""
-    base = recipes.get("mask_rcnn")
-    curves, chosen = {}, {}
-    for arm in ("align", "pool"):
-        by_rate = {}
-        for factor in RATES:
-            recipe = replace(base, model=partial(MaskRCNN.tiny, pooling=arm), lr=base.lr * factor)
-            path = folder / f"{recipe.hash()}-{arm}-{steps}"
-            run = partial(curve, recipe, steps=steps, progress=progress)
-            tuned = kept(
-                path / "tuning.json",
-                partial(run, TUNING_SEED, scenes=replace(TUNING, count=tuning)),
-                progress,
-            )
-            by_rate[factor] = mean_ap(tuned), path, run
-        chosen[arm] = max(by_rate, key=lambda factor: by_rate[factor][0])
-        _, path, run = by_rate[chosen[arm]]
-        scenes = replace(base.val, count=held_out)
-        curves[arm] = [
-            kept(path / f"seed{s}-{held_out}.json", partial(run, s, scenes=scenes), progress) for s in seeds
-        ]
-
-    def gain(iou: str) -> list[float]:
-        return [a[iou] - p[iou] for a, p in zip(curves["align"], curves["pool"], strict=True)]
-
-    return {
-        "comparisons": {
-            "mask AP": {
-                "RoIAlign": [mean_ap(c) for c in curves["align"]],
-                "RoIPool": [mean_ap(c) for c in curves["pool"]],
-            },
-            "gain by RoIAlign": {"at IoU 0.75": gain("0.75"), "at IoU 0.50": gain("0.50")},
-        },
-        "curves": curves,
-        "protocol": {
-            "steps": steps,
-            "batch size": base.batch_size,
-            "held-out scenes": held_out,
-            "learning rates tried for each arm": [base.lr * f for f in RATES],
-            "learning rate chosen": {arm: base.lr * f for arm, f in chosen.items()},
-            "chosen on": f"{tuning} other scenes, one seed that is not measured",
-        },
-    }
-
-
-# --- The same class, two individuals ------------------------------------------------------------
+from lecturekit.training import fit
 
 
 class SemanticMap(nn.Module):
@@ -227,13 +151,10 @@ def individuals(seeds: range, folder: Path, progress: bool, steps: int = 200, he
     }
 
 
-CLAIMS = (
-    Claim("roi_align", "instance", "RoIAlign beats RoIPool, most at high IoU.", roi_align),
-    Claim(
-        "individuals",
-        "instance",
-        "A semantic map can't separate two individuals of the same class; instances can.",
-        individuals,
-        seeds=3,
-    ),
+CLAIM = Claim(
+    "individuals",
+    "instance",
+    "A semantic map can't separate two individuals of the same class; instances can.",
+    individuals,
+    seeds=3,
 )
