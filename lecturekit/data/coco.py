@@ -25,7 +25,8 @@ class CocoInstances(Sequence):
     `annotations` is the JSON file; without it the one in `root/annotations/instances_*.json`, or the only
     JSON in `root`, is taken, and of several the one whose name holds `split` ("train", "val"). Pictures lie
     in `root`, `root/images`, `root/train2017` or the like. `crowd=False` leaves crowd regions out, as
-    training wants it.
+    training wants it. `keypoints=True` is for detectors of keypoints: only the categories that have some are
+    read, from `person_keypoints_*.json` first, and annotations need no segmentation; samples have no masks.
 
     A sample is (image float32 [3,H,W] in 0..1, target): boxes float32 [N,4] xyxy in pixels, labels int64 [N]
     from 1, masks uint8 [N,H,W], iscrowd int64 [N], area float32 [N] in pixels, image_id int, and keypoints
@@ -43,11 +44,15 @@ class CocoInstances(Sequence):
         *,
         split: str | None = None,
         crowd: bool = True,
+        keypoints: bool = False,
     ):
+        kind = "*keypoints" if keypoints else "instances"
         self.root = Path(root)
-        self.annotations = Path(annotations) if annotations else find_annotations(self.root, split)
-        self.crowd = crowd
+        self.annotations = Path(annotations) if annotations else find_annotations(self.root, split, kind)
+        self.crowd, self.keypoints = crowd, keypoints
         content = _read(self.annotations)
+        if keypoints:
+            content = _with_keypoints(content, self.annotations)
         categories = sorted(_table(content["categories"], ("id", "name"), "category").values(), key=_id)
         self.category_ids = tuple(category["id"] for category in categories)
         self.class_names = tuple(str(category["name"]) for category in categories)
@@ -64,12 +69,16 @@ class CocoInstances(Sequence):
         for number, annotation in enumerate(content["annotations"]):
             name = f"annotation {_id(annotation, f'number {number}')}"
             _check(annotation, name, images, self.category_ids)
+            if not keypoints:
+                _check_segmentation(annotation, name, images[annotation["image_id"]])
             points = annotation.get("keypoints") or []
             if self.keypoint_names and len(points) not in (0, 3 * len(self.keypoint_names)):
                 raise ValueError(
                     f"{name}: {len(points)} keypoint numbers, expected 3 x {self.keypoint_names}"
                 )
-            if _degenerate(annotation):
+            if keypoints and not _numbers(points):
+                raise ValueError(f"{name}: keypoints are a list x, y, visibility, …, not {str(points)[:60]}")
+            if _degenerate(annotation, drawn=not keypoints):
                 dropped += 1
             elif crowd or not annotation.get("iscrowd", 0):
                 self.objects[annotation["image_id"]].append(annotation)
@@ -77,11 +86,12 @@ class CocoInstances(Sequence):
             total = len(content["annotations"])
             message = f"{self.annotations}: {dropped} of {total} annotations have no area (box or polygon)"
             if dropped == total:
-                raise ValueError(f"{message}; instance segmentation needs masks")
+                raise ValueError(message if keypoints else f"{message}; instance segmentation needs masks")
             warnings.warn(f"{message} and are left out", stacklevel=2)
 
     def __repr__(self) -> str:
-        return f"CocoInstances({str(self.root)!r}, {str(self.annotations)!r}, crowd={self.crowd})"
+        kind = ", keypoints=True" if self.keypoints else ""
+        return f"CocoInstances({str(self.root)!r}, {str(self.annotations)!r}, crowd={self.crowd}{kind})"
 
     def __len__(self) -> int:
         return len(self.images)
@@ -93,19 +103,23 @@ class CocoInstances(Sequence):
         boxes = np.array([o["bbox"] for o in objects], np.float32).reshape(-1, 4)  # x, y, w, h
         boxes[:, 2:] += boxes[:, :2]
         boxes = boxes.clip(0, [width, height, width, height])
-        masks = np.zeros((len(objects), height, width), np.uint8)
-        for k, o in enumerate(objects):
-            masks[k] = decode_mask(o["segmentation"], height, width, f"annotation {_id(o)}")
-        area = [o.get("area", masks[k].sum()) for k, o in enumerate(objects)]
+        sizes = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+        if not self.keypoints:
+            masks = np.zeros((len(objects), height, width), np.uint8)
+            for k, o in enumerate(objects):
+                masks[k] = decode_mask(o["segmentation"], height, width, f"annotation {_id(o)}")
+            sizes = masks.sum((1, 2))
+        area = [o.get("area", size) for o, size in zip(objects, sizes, strict=True)]
         labels = [self.category_ids.index(o["category_id"]) + 1 for o in objects]
         target = {
             "boxes": torch.from_numpy(boxes.astype(np.float32)),
             "labels": torch.tensor(labels, dtype=torch.int64),
-            "masks": torch.from_numpy(masks),
             "iscrowd": torch.tensor([int(o.get("iscrowd", 0)) for o in objects], dtype=torch.int64),
             "area": torch.tensor(area, dtype=torch.float32),
             "image_id": entry["id"],
         }
+        if not self.keypoints:
+            target["masks"] = torch.from_numpy(masks)
         if self.keypoint_names:
             blank = [0.0] * (3 * len(self.keypoint_names))
             points = np.array([o.get("keypoints") or blank for o in objects], np.float32)
@@ -126,7 +140,7 @@ class CocoInstances(Sequence):
         return image
 
     def _picture_folder(self) -> Path:
-        split = self.annotations.stem.removeprefix("instances_")
+        split = self.annotations.stem.removeprefix("person_keypoints_").removeprefix("instances_")
         places = [
             self.root,
             *(self.root / n for n in ("images", split, f"images/{split}", f"{split}/images")),
@@ -147,16 +161,16 @@ class CocoInstances(Sequence):
         return folder
 
 
-def find_annotations(root: Path, split: str | None = None) -> Path:
-    """The instances JSON of a COCO-format folder; of several, the one whose name holds `split`."""
+def find_annotations(root: Path, split: str | None = None, kind: str = "instances") -> Path:
+    """The JSON of a COCO-format folder; of several, the one whose name holds `split`."""
     if not root.is_dir():
         raise ValueError(f"root: {root} is no folder")
-    found = sorted((root / "annotations").glob("instances_*.json")) or sorted(root.glob("*.json"))
+    found = sorted((root / "annotations").glob(f"{kind}_*.json")) or sorted(root.glob("*.json"))
     chosen = [path for path in found if split and split in path.stem] if len(found) > 1 else found
     if len(chosen) == 1:
         return chosen[0]
     if not found:
-        raise ValueError(f"{root} holds no annotations: expected annotations/instances_*.json or one *.json")
+        raise ValueError(f"{root} holds no annotations: expected annotations/{kind}_*.json or one *.json")
     raise ValueError(f"annotations: which of {', '.join(str(p.relative_to(root)) for p in found)}?")
 
 
@@ -192,8 +206,22 @@ def _id(entry: dict, otherwise: str = "without id"):
     return entry.get("id", otherwise) if isinstance(entry, dict) else otherwise
 
 
+def _with_keypoints(content: dict, file: Path) -> dict:
+    """The same content with those categories alone that have keypoints, and their annotations."""
+    having = [c for c in content["categories"] if isinstance(c, dict) and c.get("keypoints")]
+    if not _keypoint_names(having):
+        kinds = ", ".join(str(c.get("name")) for c in having) or "none has any"
+        raise ValueError(f"{file}: categories that share the same keypoints are needed, {kinds}")
+    ids = [category.get("id") for category in having]
+    others = [c.get("id") for c in content["categories"] if isinstance(c, dict) and c.get("id") not in ids]
+    kept = [
+        a for a in content["annotations"] if not isinstance(a, dict) or a.get("category_id") not in others
+    ]
+    return content | {"categories": having, "annotations": kept}
+
+
 def _check(annotation: dict, name: str, images: dict[int, dict], category_ids: tuple[int, ...]) -> None:
-    for field in ("image_id", "category_id", "bbox", "segmentation"):
+    for field in ("image_id", "category_id", "bbox"):
         if not isinstance(annotation, dict) or field not in annotation:
             raise ValueError(f"{name} has no {field!r}")
     if annotation["image_id"] not in images:
@@ -202,7 +230,12 @@ def _check(annotation: dict, name: str, images: dict[int, dict], category_ids: t
         raise ValueError(f"{name}: category_id {annotation['category_id']!r} is not among the categories")
     if not _numbers(annotation["bbox"]) or len(annotation["bbox"]) != 4:
         raise ValueError(f"{name}: bbox is {annotation['bbox']!r}, expected [x, y, width, height] in pixels")
-    image, segmentation = images[annotation["image_id"]], annotation["segmentation"]
+
+
+def _check_segmentation(annotation: dict, name: str, image: dict) -> None:
+    if "segmentation" not in annotation:
+        raise ValueError(f"{name} has no 'segmentation'")
+    segmentation = annotation["segmentation"]
     if isinstance(segmentation, list):
         far = 10 * max(image["height"], image["width"])
         for polygon in segmentation:
@@ -225,11 +258,12 @@ def _numbers(values) -> bool:
     )
 
 
-def _degenerate(annotation: dict) -> bool:
+def _degenerate(annotation: dict, drawn: bool) -> bool:
+    """Whether it has no area; one that should be drawn needs a polygon or a run length too."""
     _, _, width, height = annotation["bbox"]
-    segmentation = annotation["segmentation"]
-    drawn = any(len(p) >= 6 for p in segmentation) if isinstance(segmentation, list) else True
-    return width <= 0 or height <= 0 or not drawn
+    segmentation = annotation["segmentation"] if drawn else None
+    nothing = isinstance(segmentation, list) and not any(len(p) >= 6 for p in segmentation)
+    return width <= 0 or height <= 0 or nothing
 
 
 def _keypoint_names(categories: list[dict]) -> tuple[str, ...]:

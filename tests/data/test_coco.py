@@ -292,3 +292,89 @@ def test_run_lengths_both_ways_against_pycocotools(seed):
     assert json.loads(json.dumps(ours)) == ours
     for rle in (ours, {"size": ours["size"], "counts": compressed["counts"]}, runs(mask)):
         np.testing.assert_array_equal(decode_mask(rle, height, width), mask)
+
+
+# --- keypoints ---
+
+POINTS = ["nose", "left_paw", "right_paw"]
+
+
+def keypoint_content():
+    """Persons beside a car; one has a segmentation, one no labelled keypoint, one is a crowd."""
+    cat = {"id": 17, "name": "cat", "keypoints": POINTS, "skeleton": [[1, 2]]}
+    data = content() | {"categories": [cat, {"id": 3, "name": "car"}]}
+    data["annotations"] = [
+        {"id": 1, "image_id": 7, "category_id": 17, "bbox": [2, 3, 20, 30], "area": 150.5, "num_keypoints": 2}
+        | {"keypoints": [5, 6, 2, 7.5, 8.5, 1, 0, 0, 0], "iscrowd": 0},
+        annotation(2, 7, 3, [10, 3, 31, 31], [[10, 3, 41, 3, 41, 34]]),
+        annotation(3, 3, 17, [1, 1, 10, 10], [[1, 1, 11, 1, 11, 11]], keypoints=[0] * 9, num_keypoints=0),
+        {"id": 4, "image_id": 3, "category_id": 17, "bbox": [5, 5, 30, 20], "iscrowd": 1},
+    ]
+    return data
+
+
+def test_keypoints_are_read_without_masks_and_only_of_categories_that_have_them(tmp_path):
+    file = write(tmp_path, keypoint_content(), json_at="annotations/person_keypoints_val2017.json")
+    write(tmp_path, content())
+    dataset, oracle = CocoInstances(tmp_path, keypoints=True), COCO(str(file))
+    assert dataset.annotations == file
+    assert (dataset.class_names, dataset.category_ids) == (("cat",), (17,))
+    assert dataset.keypoint_names == tuple(POINTS)
+    assert len(dataset) == 3
+    for image, target in dataset:
+        truths = [a for a in oracle.imgToAnns[target["image_id"]] if a["category_id"] == 17]
+        assert image.shape[0] == 3
+        assert "masks" not in target
+        assert target["labels"].tolist() == [1] * len(truths)
+        given = [a.get("keypoints") or [0] * 9 for a in truths]
+        assert target["keypoints"].reshape(-1, 9).tolist() == given
+        boxes = [[x, y, x + w, y + h] for x, y, w, h in (a["bbox"] for a in truths)]
+        assert target["boxes"].tolist() == boxes
+        assert target["iscrowd"].tolist() == [a["iscrowd"] for a in truths]
+    assert dataset[0][1]["area"].tolist() == [150.5]
+    assert dataset[1][1]["area"].tolist() == [100.0, 600.0]
+    assert [len(CocoInstances(tmp_path, keypoints=True, crowd=False)[i][1]["labels"]) for i in range(3)] == [
+        1,
+        1,
+        0,
+    ]
+    assert "keypoints=True" in repr(dataset)
+
+
+def broken_keypoints(change):
+    data = keypoint_content()
+    change(data)
+    return data
+
+
+BROKEN_KEYPOINTS = {
+    "no category has any": (
+        lambda d: d["categories"][0].pop("keypoints"),
+        "keypoints are needed, none has any",
+    ),
+    "differing ones": (
+        lambda d: d["categories"].append({"id": 5, "name": "hand", "keypoints": ["thumb"]}),
+        "share the same keypoints are needed, cat, hand",
+    ),
+    "too few numbers": (
+        lambda d: d["annotations"][0].update(keypoints=[1, 2, 2]),
+        "annotation 1: 3 keypoint numbers",
+    ),
+    "words": (
+        lambda d: d["annotations"][0].update(keypoints=["a"] * 9),
+        "annotation 1: keypoints are a list",
+    ),
+    "no box": (lambda d: d["annotations"][0].pop("bbox"), "annotation 1 has no 'bbox'"),
+    "unknown category": (
+        lambda d: d["annotations"][0].update(category_id=99),
+        "annotation 1: category_id 99",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_KEYPOINTS)
+def test_what_is_wrong_with_keypoints_is_named(tmp_path, what):
+    change, words = BROKEN_KEYPOINTS[what]
+    write(tmp_path, broken_keypoints(change), json_at="annotations/person_keypoints_val2017.json")
+    with pytest.raises(ValueError, match=words):
+        CocoInstances(tmp_path, keypoints=True)
