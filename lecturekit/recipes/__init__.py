@@ -21,6 +21,9 @@ class Entry:
 
 CATALOGUE: dict[str, Entry] = {
     "mask_rcnn": Entry("instance", "Mask R-CNN", 2017, "1703.06870", tiny=832_729, paper=44_401_393),
+    "keypoint_rcnn": Entry(
+        "instance", "Mask R-CNN (keypoint branch)", 2017, "1703.06870", tiny=897_322, paper=59_137_258
+    ),
     "yolact": Entry(
         "instance",
         "YOLACT: Real-time Instance Segmentation",
