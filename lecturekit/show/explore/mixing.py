@@ -56,10 +56,10 @@ def draw_mixture(image: Tensor, prototypes: Tensor, coefficients: Tensor, box: T
         ax.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color="#E69F00", linewidth=1.5)
         ax.set(xlim=(0, width), ylim=(height, 0), title=title)
         ax.set_axis_off()
+    x, y = torch.arange(width) + 0.5, torch.arange(height) + 0.5
     for values, colour, style in ((truth, "white", "dashed"), (facts["mask"], VERMILION, "solid")):
         if 0 < (values > 0.5).sum() < values.numel():
-            where = {"extent": (0, width, 0, height), "origin": "upper"}
-            axes[2].contour(values.float().numpy(), [0.5], colors=colour, linestyles=style, **where)
+            axes[2].contour(x, y, values.float(), [0.5], colors=colour, linestyles=style, linewidths=2)
     return fig
 
 
@@ -122,7 +122,7 @@ def signed():
 
 def _thumbnails(fig, prototypes, coefficients, columns):
     """Each prototype under its number and coefficient; the frame is as wide as the coefficient is large."""
-    axes = fig.subplots(2, columns, squeeze=False).flat
+    axes = list(fig.subplots(2, columns, squeeze=False).flat)
     top = prototypes.max().clamp(min=1e-6).item()
     for ax in axes:
         ax.set_axis_off()

@@ -57,15 +57,16 @@ def draw_suppression(image: Tensor, boxes: Tensor, scores: Tensor, threshold: fl
     left.imshow(image.permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
     left.set_axis_off()
     left.set_title("solid: kept by both; dashed: by NMS alone; dotted: by none", fontsize=10)
+    order = facts["boxes"][:, [0, 2]].sum(1).argsort().argsort().tolist()  # letters stand from left to right
     for i, box in enumerate(facts["boxes"].tolist()):
         kind = 2 if facts["fast"][i] else 1 if facts["usual"][i] else 0
         colour, style = ((GREY, ":"), (ORANGE, "--"), (BLUE, "-"))[kind]
         x1, y1, x2, y2 = box
         for ink, wide, dash in (("white", 4.5, "-"), (colour, 2.5, style)):
             left.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], color=ink, linewidth=wide, linestyle=dash)
-        label = {"color": "white", "weight": "bold", "ha": "center", "va": "bottom", "clip_on": True}
-        place = x1 + (x2 - x1) * (i + 1) / (len(facts["boxes"]) + 1)
-        left.text(place, y1, LETTERS[i], bbox={"color": colour, "pad": 1.5, "linewidth": 0}, **label)
+        look = {"color": "white", "weight": "bold", "ha": "center", "va": "bottom", "clip_on": True}
+        label = {"bbox": {"color": colour, "pad": 2, "linewidth": 0}, "zorder": 5} | look
+        left.text(x1 + (x2 - x1) * (order[i] + 0.5) / len(order), y1 - 1, LETTERS[i], **label)
     left.set(xlim=(0, width), ylim=(height, 0))
     _matrix(right, facts, threshold)
     return fig
@@ -99,22 +100,23 @@ def suppressions(image: Tensor, first: Tensor, last: Tensor, *, threshold: float
 
 def _matrix(ax, facts, threshold):
     """The upper triangle with its numbers, each column's maximum below it, and both verdicts."""
+    from matplotlib.colors import ListedColormap
+
     count = len(facts["boxes"])
-    rows = torch.cat(
-        (facts["overlaps"], torch.full((3, count), torch.nan))
-    )  # the last three are drawn as text
-    rows[:count][torch.ones(count, count).tril().bool()] = torch.nan
-    ax.imshow(rows.numpy(), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
-    for i in range(count):
-        for j in range(i + 1, count):
-            strong = facts["overlaps"][i, j] > threshold
-            style = {"weight": "bold", "color": "#A34700"} if strong else {"color": "black"}
-            ax.text(j, i, f"{facts['overlaps'][i, j]:.2f}", ha="center", va="center", **style)
-    for j in range(count):
-        largest = facts["maxima"][j]
-        style = {"weight": "bold", "color": "#A34700"} if largest > threshold else {"color": "black"}
-        ax.text(j, count, f"{largest:.2f}" if j else "–", ha="center", va="center", **style)
-        for row, way in ((count + 1, "fast"), (count + 2, "usual")):
+    above = torch.ones(count, count).triu(diagonal=1).bool()
+    shade = torch.zeros(count + 3, count)  # the last three rows are words
+    shade[:count][above] = 1 + (facts["overlaps"][above] > threshold).float()
+    shade[count] = 2.0 * (facts["maxima"] > threshold)
+    ax.imshow(
+        shade.numpy(), cmap=ListedColormap(["white", "#E3EEF6", "#F7CF86"]), vmin=0, vmax=2, aspect="auto"
+    )
+    numbers = [(i, j, facts["overlaps"][i, j]) for i, j in above.nonzero().tolist()]
+    numbers += [(count, j, facts["maxima"][j]) for j in range(1, count)]
+    for i, j, value in numbers:
+        weight = "bold" if value > threshold else "normal"
+        ax.text(j, i, f"{value:.2f}", ha="center", va="center", weight=weight)
+    for row, way in ((count + 1, "fast"), (count + 2, "usual")):
+        for j in range(count):
             ax.text(j, row, "kept" if facts[way][j] else "–", ha="center", va="center")
     ax.axhline(count - 0.5, color="#333333", linewidth=1.2)
     ax.axhline(count + 0.5, color="#BBBBBB", linewidth=0.8)
