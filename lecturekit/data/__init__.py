@@ -2,6 +2,15 @@
 
 from lecturekit.data.coco import CocoInstances
 from lecturekit.data.pictures import read_picture
-from lecturekit.data.town import TownClips, TownPeople, TownScenes, collate
+from lecturekit.data.town import TownClips, TownPairs, TownPeople, TownScenes, collate, collate_frames
 
-__all__ = ["CocoInstances", "TownClips", "TownPeople", "TownScenes", "collate", "read_picture"]
+__all__ = [
+    "CocoInstances",
+    "TownClips",
+    "TownPairs",
+    "TownPeople",
+    "TownScenes",
+    "collate",
+    "collate_frames",
+    "read_picture",
+]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lecturekit.town import BODY_KEYPOINTS, CLASSES, Clip, Labels, Scene, picture_size
+from lecturekit.town import BODY_KEYPOINTS, CLASSES, Clip, Labels, Scene, flow_between, picture_size
 
 SMALLEST = 20  # visible pixels below which an instance is left out of the target
 
@@ -124,7 +124,42 @@ class TownClips(_Town):
         return [to_sample(labels, seed) for labels in clip.render(self.size)]
 
 
+@dataclass(frozen=True)
+class TownPairs(_Town):
+    """Two frames of each clip: sample i is a list of a key frame and a later one, each (image, target).
+
+    The later frame's target has `flow`, float32 [2,H,W]: how far away, in pixels, each pixel's content was in
+    the key frame (x, y). The seed chooses the frames, 1 to `gap` apart. Raises ValueError for a bad gap, too.
+    """
+
+    frames: int = 9
+    gap: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.gap, int) or not 1 <= self.gap < self.frames:
+            raise ValueError(f"gap must be a whole number in 1..{self.frames - 1}, got {self.gap!r}")
+
+    def __getitem__(self, i: int) -> list[tuple[torch.Tensor, dict]]:
+        seed = self._seed(i)
+        clip = Clip.random(seed, self.frames, **self._dials())
+        rng = np.random.default_rng([seed, 5])
+        gap = int(rng.integers(1, self.gap + 1))
+        start = int(rng.integers(self.frames - gap))
+        key, current = (clip[t].render(self.size) for t in (start, start + gap))
+        pair = [to_sample(labels, seed) for labels in (key, current)]
+        pair[1][1]["flow"] = torch.from_numpy(flow_between(current, key)).permute(2, 0, 1).contiguous()
+        return pair
+
+
 def collate(samples: Sequence[tuple[torch.Tensor, dict]]) -> tuple[list[torch.Tensor], list[dict]]:
     """A batch as detectors take it: a list of images and a list of targets."""
     images, targets = zip(*samples, strict=True)
     return list(images), list(targets)
+
+
+def collate_frames(samples: Sequence) -> tuple[list[torch.Tensor], list[dict]]:
+    """`collate` for clips and pairs, one after the other frame by frame; a sample alone is a clip of one."""
+    return collate(
+        [frame for sample in samples for frame in (sample if isinstance(sample, list) else [sample])]
+    )

@@ -2,7 +2,7 @@
 
 from lecturekit.town.backdrop import STUFF
 from lecturekit.town.cast import CLASSES, Actor
-from lecturekit.town.clip import Clip
+from lecturekit.town.clip import Clip, flow_between
 from lecturekit.town.figures.person import BODY_KEYPOINTS, BODY_SKELETON, FACE_LANDMARKS
 from lecturekit.town.render import SEMANTIC, Labels, picture_size, render
 from lecturekit.town.scene import Scene
@@ -18,6 +18,7 @@ __all__ = [
     "Clip",
     "Labels",
     "Scene",
+    "flow_between",
     "picture_size",
     "render",
 ]

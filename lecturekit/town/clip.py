@@ -6,7 +6,7 @@ import numpy as np
 
 from lecturekit.town.backdrop import Backdrop
 from lecturekit.town.cast import Actor
-from lecturekit.town.render import Labels, picture_size, render
+from lecturekit.town.render import Labels, render
 from lecturekit.town.scene import Scene
 
 
@@ -67,19 +67,27 @@ class Clip:
         """All frames with their labels."""
         return [render(self[t], size, night=night, noise=noise) for t in range(self.frames)]
 
-    def flow(self, t: int, size: int | tuple[int, int] = 128) -> np.ndarray:
-        """How far each pixel of frame t has moved in frame t + 1: float32 [H,W,2], (dx, dy) in pixels.
+    def flow(self, t: int, size: int | tuple[int, int] = 128, to: int | None = None) -> np.ndarray:
+        """How far away each pixel of frame t is in frame `to` (t + 1 by default); see `flow_between`.
 
-        Exact: what a pixel's centre shows belongs to a rigid part, whose similarity is known in both frames.
-        Raises IndexError when there is no frame t + 1.
+        Raises IndexError when there is no such frame.
         """
-        height, width = picture_size(size)
-        now, after = render(self[t], size, noise=False), render(self[t + 1], size, noise=False)
-        (a, b), (c, d) = now.motion.T, after.motion.T
-        turn, part = c / a, now.part
-        z = np.arange(width)[None, :] + 0.5 + 1j * (np.arange(height)[:, None] + 0.5)
-        moved = turn[part] * z + (d - turn * b)[part] - z
-        return np.stack([moved.real, moved.imag], axis=-1).astype(np.float32)
+        frames = (self[t], self[t + 1 if to is None else to])
+        return flow_between(*(render(scene, size, noise=False) for scene in frames))
+
+
+def flow_between(now: Labels, then: Labels) -> np.ndarray:
+    """How far away each pixel of one frame of a clip is in another: float32 [H,W,2], (dx, dy) in pixels.
+
+    Exact: what a pixel's centre shows belongs to a rigid part, whose similarity is known in both frames. The
+    place may be hidden in the other frame, or outside the picture.
+    """
+    height, width = now.part.shape
+    (a, b), (c, d) = now.motion.T, then.motion.T
+    turn, part = c / a, now.part
+    z = np.arange(width)[None, :] + 0.5 + 1j * (np.arange(height)[:, None] + 0.5)
+    moved = turn[part] * z + (d - turn * b)[part] - z
+    return np.stack([moved.real, moved.imag], axis=-1).astype(np.float32)
 
 
 def _motion(rng: np.random.Generator, actor: Actor) -> Motion:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lecturekit.data.town import TownClips, TownPeople, TownScenes, collate
-from lecturekit.town import BODY_KEYPOINTS, CLASSES, Scene
+from lecturekit.data.town import TownClips, TownPairs, TownPeople, TownScenes, collate, collate_frames
+from lecturekit.town import BODY_KEYPOINTS, CLASSES, Clip, Scene
 
 
 def test_a_sample_has_torchvisions_form():
@@ -93,6 +93,41 @@ def test_clips_keep_actors():
     for _, target in frames:
         pairs = zip(target["actor"].tolist(), target["labels"].tolist(), strict=True)
         assert all(first.get(actor, label) == label for actor, label in pairs)
+
+
+def test_a_pair_is_two_frames_of_the_clip_and_the_way_back():
+    clips, pairs = TownClips(first=50, count=12, frames=6, size=64), TownPairs(50, 12, 64, frames=6, gap=3)
+    gaps = set()
+    for i in range(12):
+        pictures = [image for image, _ in clips[i]]
+        (key, before), (current, target) = pairs[i]
+        start, t = (next(t for t, p in enumerate(pictures) if torch.equal(p, q)) for q in (key, current))
+        for own, frame in ((before, start), (target, t)):
+            assert torch.equal(own["masks"], clips[i][frame][1]["masks"])
+            assert own["image_id"] == 50 + i
+        flow = torch.from_numpy(Clip.random(50 + i, 6).flow(t, 64, to=start)).permute(2, 0, 1)
+        assert torch.equal(target["flow"], flow)
+        assert target["flow"].is_contiguous()
+        assert "flow" not in before
+        gaps.add(t - start)
+    assert gaps == {1, 2, 3}
+
+
+@pytest.mark.parametrize("gap", [0, 9, 1.5])
+def test_a_bad_gap_is_named(gap):
+    with pytest.raises(ValueError, match=r"gap must be a whole number in 1\.\.8"):
+        TownPairs(gap=gap)
+
+
+def test_collate_frames_goes_frame_by_frame():
+    pairs, clips, scenes = (kind(count=2, size=64) for kind in (TownPairs, TownClips, TownScenes))
+    images, targets = collate_frames([pairs[0], pairs[1]])
+    assert [torch.equal(a, b[0]) for a, b in zip(images, pairs[0] + pairs[1], strict=True)] == [True] * 4
+    assert ["flow" in target for target in targets] == [False, True] * 2
+    assert len(collate_frames([clips[0]])[0]) == 9
+    images, targets = collate_frames([scenes[0], scenes[1]])
+    assert torch.equal(images[1], scenes[1][0])
+    assert [target["image_id"] for target in targets] == [0, 1]
 
 
 def test_collate_makes_two_lists():

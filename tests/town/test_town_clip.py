@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 from lecturekit.town import BODY_KEYPOINTS, STUFF, Clip, Scene
 
 
-def strays(clip, t, size, flow):
+def strays(clip, t, size, flow, to=None):
     """Share of pixels whose flow leads to what they do not show and what cannot hide it.
 
-    Each pixel of frame t is followed to frame t + 1. There it must land on the same actor (or stuff), on an
-    actor that stands in front of it, or outside the picture. Labels are samples at pixel centres, so borders
-    may be off by a pixel: the eight neighbours of the landing pixel count too.
+    Each pixel of frame t is followed to frame `to` (t + 1 by default). There it must land on the same actor
+    (or stuff), on an actor that stands in front of it, or outside the picture. Labels are samples at pixel
+    centres, so borders may be off by a pixel: the eight neighbours of the landing pixel count too.
     """
-    now, after = (clip[s].render(size, noise=False) for s in (t, t + 1))
+    to = t + 1 if to is None else to
+    now, after = (clip[s].render(size, noise=False) for s in (t, to))
     height, width = now.ids.shape
-    order = clip[t + 1].order()
+    order = clip[to].order()
     depth = np.full(len(order) + 1, -1)
     depth[[k + 1 for k in order]] = np.arange(len(order))
     rows, columns = np.mgrid[:height, :width]
@@ -40,6 +41,31 @@ def strays(clip, t, size, flow):
 def test_flow_leads_every_visible_pixel_to_the_same_actor(seed, t, size):
     clip = Clip.random(seed, frames=5, actors=(3, 8))
     assert strays(clip, t, size, clip.flow(t, size)) == 0
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**7), st.integers(0, 4), st.integers(0, 4))
+def test_flow_leads_to_the_same_actor_in_any_other_frame(seed, t, to):
+    """Backward as well as forward, and nowhere from a frame to itself."""
+    clip = Clip.random(seed, frames=5, actors=(3, 8))
+    flow = clip.flow(t, 96, to=to)
+    assert strays(clip, t, 96, flow, to) == 0
+    if t == to:
+        assert np.abs(flow).max() < 1e-4
+
+
+def test_backward_flow_undoes_forward_flow():
+    """On ground and clouds, whose parts move as a whole: there and back again, where they are seen twice."""
+    for seed in range(4):
+        clip = Clip.random(seed, frames=5, actors=(4, 8), pan=0.02)
+        now, then = clip[4].render(128, noise=False), clip[1].render(128, noise=False)
+        back, ahead = clip.flow(4, 128, to=1), clip.flow(1, 128, to=4)
+        rows, columns = np.mgrid[:128, :128]
+        x = np.clip(np.floor(columns + 0.5 + back[..., 0]).astype(int), 0, 127)
+        y = np.clip(np.floor(rows + 0.5 + back[..., 1]).astype(int), 0, 127)
+        fixed = (now.part == then.part[y, x]) & (now.part < 2)
+        assert fixed.mean() > 0.2
+        assert np.allclose(back[fixed], -ahead[y, x][fixed], atol=1e-3)
 
 
 def test_wrong_flow_is_noticed():
@@ -187,3 +213,5 @@ def test_bad_arguments_are_named():
         clip[2]
     with pytest.raises(IndexError, match="frame 2"):
         clip.flow(1)
+    with pytest.raises(IndexError, match="frame -1"):
+        clip.flow(1, to=-1)
