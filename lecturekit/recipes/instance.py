@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from lecturekit.data import TownPeople, TownScenes, collate
+from lecturekit.data import TownPeople, TownScenes, collate, collate_frames
 from lecturekit.instance.keypoint_rcnn import KeypointRCNN
 from lecturekit.instance.mask_rcnn import MaskRCNN
 from lecturekit.instance.yolact import YOLACT as Yolact
@@ -17,14 +17,18 @@ from lecturekit.training import Budget, Paper, Recipe
 
 @torch.no_grad()
 def predict(model: nn.Module, dataset, progress: bool = False, batch_size: int = 8) -> tuple[list, list]:
-    """What the model sees in every picture of `dataset`, and the targets; masks as RunLengths."""
+    """What the model sees in every picture of `dataset`, and the targets; masks as RunLengths.
+
+    A dataset of clips gives their frames' one after the other.
+    """
     from tqdm.auto import tqdm
 
     device = next(model.parameters()).device
     predictions, targets = [], []
     model.eval()
     for start in tqdm(range(0, len(dataset), batch_size), desc="evaluating", disable=not progress):
-        images, truths = collate([dataset[i] for i in range(start, min(start + batch_size, len(dataset)))])
+        stop = min(start + batch_size, len(dataset))
+        images, truths = collate_frames([dataset[i] for i in range(start, stop)])
         predictions += [packed(found) for found in model([image.to(device) for image in images])]
         targets += [packed(truth) for truth in truths]
     return predictions, targets
@@ -48,10 +52,24 @@ def evaluate_keypoints(model: nn.Module, dataset, progress: bool = False) -> dic
     return keypoint_metrics(predictions, targets) | boxes
 
 
+def evaluate_clips(
+    model: nn.Module, dataset, progress: bool = False, interval: int = 3
+) -> dict[str, float | None]:
+    """Box and mask AP over all frames of clips, every `interval`-th of which is a key frame."""
+    before, model.interval = model.interval, interval
+    try:
+        return detection_metrics(*predict(model, dataset, progress, batch_size=1))
+    finally:
+        model.interval = before
+
+
 @torch.no_grad()
 def probe_detection(model: nn.Module, dataset) -> Mapping[str, torch.Tensor]:
-    """The sure detections in the dataset's first picture, from left to right: a model's fingerprint."""
-    found = model.eval()([dataset[0][0]])[0]
+    """The sure detections in the dataset's first picture, from left to right: a model's fingerprint.
+
+    In the first clip's last frame, if it is of clips.
+    """
+    found = model.eval()(collate_frames([dataset[0]])[0])[-1]
     sure = torch.nonzero(found["scores"] > 0.5).flatten()
     sure = sure[found["boxes"][sure, 0].argsort(stable=True)]
     told = {
