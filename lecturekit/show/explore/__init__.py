@@ -4,6 +4,7 @@ Each comes in three pieces, so that a lesson can show the same without a kernel 
 a function of facts, a function that draws them, and the widget that calls both as its sliders move.
 """
 
+from lecturekit.show.explore.arrows import draw_arrows, to_pixels
 from lecturekit.show.explore.key_frames import (
     coverage,
     draw_costs,
@@ -21,6 +22,7 @@ from lecturekit.show.explore.thresholds import draw_verdicts, judge, raw_detecti
 
 __all__ = [
     "coverage",
+    "draw_arrows",
     "draw_coefficients",
     "draw_costs",
     "draw_key_frames",
@@ -43,5 +45,6 @@ __all__ = [
     "suppressions",
     "tell_steps",
     "thresholds",
+    "to_pixels",
     "watch_clip",
 ]
