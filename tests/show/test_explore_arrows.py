@@ -1,6 +1,7 @@
 """Arrows of optical flow: their lengths are pixels."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -19,10 +20,10 @@ def test_pixels_and_back():
 def test_arrows_stand_where_something_moves():
     flow = torch.zeros(2, 64, 64)
     flow[0, :, 32:] = 4
-    fig, ax = matplotlib.pyplot.subplots()
+    fig, ax = plt.subplots()
     explore.draw_arrows(ax, flow, (64, 64), cells=4)
     arrows = ax.collections[-1]
     assert set(arrows.U.tolist()) == {4.0}
     assert sorted(set(arrows.X.tolist())) == pytest.approx([39.5, 55.5])
     assert sorted(set(ax.lines[0].get_xdata().tolist())) == pytest.approx([7.5, 23.5])
-    matplotlib.pyplot.close(fig)
+    plt.close(fig)

@@ -1,6 +1,7 @@
 """The key-frame widget: what it tells of a clip is what the network does with it."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -96,7 +97,7 @@ def test_bars_stand_on_one_another():
     parts = {"backbone up to C3": 3e9, "C4, C5, pyramid": 2e9, "prototypes, heads": 1e9}
     fig = explore.draw_costs({"paper": {"key frame": parts}})
     assert [(bar.get_y(), bar.get_height()) for bar in fig.axes[0].patches] == [(0, 3), (3, 2), (5, 1)]
-    matplotlib.pyplot.close(fig)
+    plt.close(fig)
 
 
 def test_the_time_line_shows_every_frames_cost():
@@ -105,7 +106,7 @@ def test_the_time_line_shows_every_frames_cost():
     bars = sorted((bar.get_x(), bar.get_height()) for group in fig.axes[0].containers for bar in group)
     assert [height for _, height in bars] == [1, 0.75, 1, 0.75]
     assert fig.axes[1].lines[-1].get_ydata() == pytest.approx([0.5, 0.6, 0.7, 0.8])
-    matplotlib.pyplot.close(fig)
+    plt.close(fig)
 
 
 def test_the_key_frame_widget(model, clip):

@@ -1,6 +1,7 @@
 """The widgets of YOLACT: mixing prototypes by hand, and Fast NMS beside NMS."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -75,7 +76,7 @@ def test_a_button_draws_once():
 
     def draw(**values):
         drawn.append(values)
-        return matplotlib.pyplot.figure(figsize=(1, 1))
+        return plt.figure(figsize=(1, 1))
 
     widget = live(
         draw,
@@ -93,7 +94,7 @@ def test_coefficients_are_bars_in_the_colour_of_their_sign():
     assert [bar.get_height() for bar in bars] == [0.5, -0.5, 0.0]
     assert bars[0].get_facecolor() != bars[1].get_facecolor() == bars[2].get_facecolor()
     assert [ax.get_ylabel() for ax in fig.axes] == ["cat", "ball"]
-    matplotlib.pyplot.close(fig)
+    plt.close(fig)
 
 
 CHAIN = torch.tensor([[0.0, 0, 20, 10], [5, 0, 25, 10], [10, 0, 30, 10]])  # IoU 0.6, 0.6; ends 1/3
@@ -149,4 +150,4 @@ def test_the_figure_of_a_suppression_shows_its_numbers():
     texts = [text.get_text() for text in fig.axes[1].texts]
     assert texts.count("0.60") == 4  # two pairs, and two columns' maxima
     assert texts.count("kept") == 3
-    matplotlib.pyplot.close(fig)
+    plt.close(fig)
