@@ -146,7 +146,7 @@ YOLACT = Recipe(
     evaluate=evaluate_detection,
     probe=probe_detection,
     metric="mask_ap50",
-    quick=Budget(steps=450, bar=0.70, note="from scratch, about a minute on 2 cores"),
+    quick=Budget(steps=350, bar=0.70, note="from scratch, about a minute on 2 cores"),
     full=Budget(steps=5000, bar=0.85, note="the shipped weights, half an hour on one core"),
     batch_size=4,
     lr=4e-3,
