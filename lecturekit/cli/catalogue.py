@@ -102,7 +102,7 @@ def train(
     thread count ends with the same weights, bit for bit.
 
     --data coco trains on your own pictures: a folder in COCO's instances format (polygons, RLE; crowds are
-    left out). The network gets as many classes as the annotations have.
+    left out), or of keypoints for keypoint_rcnn. The network gets as many classes as the annotations have.
 
     --json: {system, data, steps, seed, seconds, metrics, bar, files, shipped}.
 
@@ -173,11 +173,14 @@ def train(
 
 def _on_coco(recipe, root: Path | None, annotations: Path | None, val_annotations: Path | None):
     """The recipe for a folder in COCO's format: its pictures, and as many classes as it has."""
-    own = coco(root, annotations, "train", crowd=False)
-    held_out = coco(root, val_annotations, "val", crowd=True) if val_annotations else own
-    if held_out.class_names != own.class_names:
-        raise ValueError(f"--val-annotations: other categories than in {own.annotations}")
-    model = functools.partial(recipe.model, num_classes=len(own.class_names) + 1)
+    own = coco(recipe, root, annotations, "train", crowd=False)
+    held_out = coco(recipe, root, val_annotations, "val", crowd=True) if val_annotations else own
+    if held_out.class_names != own.class_names or held_out.keypoint_names != own.keypoint_names:
+        raise ValueError(f"--val-annotations: other categories or keypoints than in {own.annotations}")
+    sizes = {"num_classes": len(own.class_names) + 1}
+    if own.keypoints:
+        sizes["num_keypoints"] = len(own.keypoint_names)
+    model = functools.partial(recipe.model, **sizes)
     return dataclasses.replace(recipe, model=model, train=own, val=held_out)
 
 
@@ -209,7 +212,8 @@ def evaluate(
     their names (or, if no name is known, by COCO's category ids); crowds forgive, as COCO wants it.
 
     AP is the average precision over the IoU thresholds 0.50, 0.55, … 0.95 as COCO defines it, from 0 to 1;
-    AP50 asks for an overlap of 0.5 only. A metric without anything to measure is null.
+    AP50 asks for an overlap of 0.5 only. Keypoints overlap by their similarity (OKS). A metric with nothing
+    to measure is null.
 
     --json: {system, data, n, seed, metrics: {name: value}, bar: {metric, at_least, value, reached},
     seconds}; seed is the first scene's, bar is null when the data aren't the recipe's.
@@ -233,7 +237,7 @@ def evaluate(
     if data == "coco":
         if seed is not None:
             raise ValueError("--seed goes with --data town")
-        pictures = coco(root, annotations, "val", crowd=True)
+        pictures = coco(recipe, root, annotations, "val", crowd=True)
         names, ids = pictures.class_names, pictures.category_ids
         count = min(n or len(pictures), len(pictures))
         shown = Subset(pictures, range(count))

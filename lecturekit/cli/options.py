@@ -25,7 +25,8 @@ Weights = Annotated[
     ),
 ]
 Data = Annotated[
-    Literal["town", "coco"], typer.Option(help="Toy Town, or a folder in COCO's instances format.")
+    Literal["town", "coco"],
+    typer.Option(help="Toy Town, or a folder in COCO's format (instances, or keypoints for those networks)."),
 ]
 Root = Annotated[
     Path | None, typer.Option(help="With --data coco: the folder with pictures.", show_default=False)
@@ -48,14 +49,14 @@ def prepare(threads: int | None, device: str) -> None:
         raise ValueError(f"device: {device!r} can't be used here: {str(error).splitlines()[0]}") from None
 
 
-def coco(root: Path | None, annotations: Path | None, split: str, crowd: bool):
-    """The dataset of --data coco."""
+def coco(recipe, root: Path | None, annotations: Path | None, split: str, crowd: bool):
+    """The dataset of --data coco: for detectors of keypoints only what has some."""
     from lecturekit.data import CocoInstances
 
     if root is None:
         root = annotations.parent if annotations else None
     if root is None:
         raise ValueError("--data coco needs --root, the folder with the pictures")
-    return CocoInstances(
-        os.path.abspath(root), annotations and os.path.abspath(annotations), split=split, crowd=crowd
-    )
+    file = annotations and os.path.abspath(annotations)
+    keypoints = hasattr(recipe.train, "keypoint_names")
+    return CocoInstances(os.path.abspath(root), file, split=split, crowd=crowd, keypoints=keypoints)

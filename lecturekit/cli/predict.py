@@ -23,7 +23,7 @@ def predict(
 ) -> None:
     """Draw what a network finds in your pictures.
 
-    Masks, boxes, classes and scores are drawn onto a copy.
+    Masks or keypoints, boxes, classes and scores are drawn onto a copy.
 
     Any JPEG or PNG will do, of any size, grey, transparent or turned by the camera. PHOTO.jpg becomes
     OUT/PHOTO_SYSTEM.png, of the photo's own size. (Of photos beyond 1600 pixels the network sees a smaller
@@ -33,8 +33,8 @@ def predict(
     such as the file maskrcnn_resnet50_fpn_coco-….pth that torchvision publishes: 91 classes of COCO.
 
     --json: {system, weights, score, pictures: [{picture, drawn, width, height, detections: [{box, label,
-    name, score, mask}]} or {picture, error}], seconds}; boxes x1, y1, x2, y2 in pixels, masks as COCO's
-    compressed RLE.
+    name, score, mask or keypoints}]} or {picture, error}], seconds}; boxes x1, y1, x2, y2 in pixels, masks as
+    COCO's compressed RLE, keypoints as x, y and a score above 0 for those that are sure.
 
     \b
     Examples:
@@ -72,6 +72,8 @@ def predict(
 
 def look(observer, path: Path, place: Path, score: float, names: tuple[str, ...], device: str) -> dict:
     """Predict on one picture and draw it to `place`; returns the picture's part of the JSON."""
+    import torch
+
     from lecturekit.data import read_picture
     from lecturekit.data.rle import encode_mask
     from lecturekit.show import draw
@@ -82,20 +84,24 @@ def look(observer, path: Path, place: Path, score: float, names: tuple[str, ...]
     masks = found.pop("masks", None)
     drawn = found if masks is None else found | {"masks": masks.small}
     draw.detections(image, drawn, names, score=score, scale=1).save(place)
-    codes = [None] * len(found["labels"]) if masks is None else [encode_mask(m[0] > 0.5) for m in masks]
+    more = [{} for _ in found["labels"]]
+    if masks is not None:
+        more = [{"mask": encode_mask(m[0] > 0.5)} for m in masks]
+    if "keypoints" in found:
+        sure = torch.cat((found["keypoints"][..., :2], found["keypoints_scores"][..., None]), dim=2)
+        more = [m | {"keypoints": rounded(points)} for m, points in zip(more, sure.tolist(), strict=True)]
     detections = []
-    for box, label, s, code in zip(
-        *(found[k].tolist() for k in ("boxes", "labels", "scores")), codes, strict=True
-    ):
+    columns = (found[k].tolist() for k in ("boxes", "labels", "scores"))
+    for box, label, s, rest in zip(*columns, more, strict=True):
         if s >= score:
-            one = {
-                "box": [round(v, 2) for v in box],
-                "label": label,
-                "name": names[label - 1],
-                "score": round(s, 4),
-            }
-            detections.append(one if code is None else one | {"mask": code})
+            one = {"box": rounded([box])[0], "label": label, "name": names[label - 1], "score": round(s, 4)}
+            detections.append(one | rest)
     return {"drawn": str(place), "width": width, "height": height, "detections": detections}
+
+
+def rounded(rows: list[list[float]]) -> list[list[float]]:
+    """Hundredths of a pixel are enough."""
+    return [[round(value, 2) for value in row] for row in rows]
 
 
 def names_for(pictures: list[Path], system: str, out: Path) -> list[Path]:

@@ -57,5 +57,7 @@ class Observer(nn.Module):
         if factor > 1:
             scale = [size[1] / seen.shape[2], size[0] / seen.shape[1]] * 2
             found["boxes"] = found["boxes"] * found["boxes"].new_tensor(scale)
+            if "keypoints" in found:
+                found["keypoints"] = found["keypoints"] * found["keypoints"].new_tensor([*scale[:2], 1])
         found = {name: value.cpu() for name, value in found.items()}
         return found | ({"masks": Enlarged(found["masks"], size)} if "masks" in found else {})

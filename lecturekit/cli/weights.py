@@ -14,7 +14,14 @@ from lecturekit.training import read_weights
 from lecturekit.training.checkpoint import FORMAT
 from lecturekit.training.checkpoint import load as read_file
 
-CLASS_BIAS = {"mask_rcnn": "roi_heads.box_predictor.cls_score.bias"}  # its length: the classes and background
+CLASSES, KEYPOINTS = (
+    "roi_heads.box_predictor.cls_score.bias",
+    "roi_heads.keypoint_predictor.kps_score_lowres.bias",
+)
+SIZES = {  # what the lengths of these tensors tell; classes count the background too
+    "mask_rcnn": {"num_classes": CLASSES},
+    "keypoint_rcnn": {"num_classes": CLASSES, "num_keypoints": KEYPOINTS},
+}
 COCO_LABELS = 91  # torchvision's COCO models: labels are COCO's own category ids, 1..90 with gaps
 
 
@@ -36,7 +43,8 @@ def trained(system: str, file: Path | None = None, device: str = "cpu") -> Train
     """The shipped model of a system, or one with the weights in `file`.
 
     `file`: weights.safetensors or checkpoint.pt of `lecturekit train`, or a state dict of the authors' model
-    (for mask_rcnn torchvision's maskrcnn_resnet50_fpn, with any number of classes); nothing in it is run.
+    (for mask_rcnn torchvision's maskrcnn_resnet50_fpn, with any number of classes, for keypoint_rcnn its
+    keypointrcnn_resnet50_fpn); nothing in it is run.
     Raises ValueError naming the file and the first wrong keys of any other one.
     """
     recipe = recipes.get(system)
@@ -48,8 +56,7 @@ def trained(system: str, file: Path | None = None, device: str = "cpu") -> Train
     state, told = read_weights(file), card(file)
     if told.get("system", system) != system:
         raise ValueError(f"weights: {file} belongs to {told['system']}, not to {system}")
-    bias = state.get(CLASS_BIAS.get(system))
-    changes = {} if bias is None else {"num_classes": len(bias)}
+    changes = {size: len(state[key]) for size, key in SIZES.get(system, {}).items() if key in state}
     model, official = _fill(recipe, state, changes, file)
     names, ids = _classes(recipe, told, changes.get("num_classes"), official)
     budget = told.get("budget", "full")
