@@ -30,7 +30,8 @@ def predict(
     copy.) A picture that can't be read is reported, the others are done, and the exit code is 1.
 
     The shipped weights know Toy Town and nothing else. For photographs bring weights trained on photographs,
-    such as the file maskrcnn_resnet50_fpn_coco-….pth that torchvision publishes: 91 classes of COCO.
+    such as the files that torchvision publishes: maskrcnn_resnet50_fpn_coco-….pth with 91 classes of COCO,
+    and keypointrcnn_resnet50_fpn_coco-….pth with people and their joints for keypoint_rcnn.
 
     --json: {system, weights, score, pictures: [{picture, drawn, width, height, detections: [{box, label,
     name, score, mask or keypoints}]} or {picture, error}], seconds}; boxes x1, y1, x2, y2 in pixels, masks as
