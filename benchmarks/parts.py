@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmarks import Case
 from benchmarks.systems import FIRST, SIDES, network
-from lecturekit.claims.timing import settle
+from lecturekit.claims.timing import random_boxes, settle
 from lecturekit.data import TownScenes
 from lecturekit.instance.mask_rcnn import MaskRCNN
 from lecturekit.instance.yolact import YOLACT, fast_nms
@@ -38,14 +38,6 @@ def cases(name: str, size: str) -> Iterator[Case]:
             pictures, channels, stride, rois = MAPS[size]
             note = f"forwards and backwards, {pictures * rois} RoIs, {channels} channels, stride {stride}"
             yield Case(name, size, f"{cells} x {cells} cells", note, partial(alignment, size, cells))
-
-
-def random_boxes(count: int, side: float, seed: int = 0) -> Tensor:
-    """Boxes [count, 4] inside a picture of that side, their own sides from a sixteenth to a half of it."""
-    generator = torch.Generator().manual_seed(seed)
-    sides = side * 0.0625 * 8 ** torch.rand(count, 2, generator=generator)
-    corner = torch.rand(count, 2, generator=generator) * (side - sides)
-    return torch.cat((corner, corner + sides), dim=1)
 
 
 def loop_assembly(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:

@@ -113,3 +113,11 @@ def candidate_scores(model: nn.Module, image: Tensor) -> Tensor:
     finally:
         hook.remove()
     return logits[0].softmax(-1)[:, 1:].flatten()
+
+
+def random_boxes(count: int, side: float, seed: int = 0) -> Tensor:
+    """Boxes [count, 4] inside a picture of that side, their own sides from a sixteenth to a half of it."""
+    generator = torch.Generator().manual_seed(seed)
+    sides = side * 0.0625 * 8 ** torch.rand(count, 2, generator=generator)
+    corner = torch.rand(count, 2, generator=generator) * (side - sides)
+    return torch.cat((corner, corner + sides), dim=1)

@@ -194,7 +194,7 @@ def test_arms_of_the_assembly_draw_the_same_masks():
     generator = torch.Generator().manual_seed(0)
     prototypes = torch.rand(8, 34, 30, generator=generator)
     coefficients = torch.randn(20, 8, generator=generator)
-    boxes = parts.random_boxes(20, 1.0).clamp(0, 1)
+    boxes = timing.random_boxes(20, 1.0).clamp(0, 1)
     torch.testing.assert_close(
         parts.loop_assembly(prototypes, coefficients, boxes), parts.assemble(prototypes, coefficients, boxes)
     )
