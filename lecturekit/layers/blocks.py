@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-NORMS = ("frozen", "batch", "group")
+NORMS = ("frozen", "batch", "group", "instance")
 
 
 class FrozenBatchNorm2d(nn.Module):
@@ -35,13 +35,16 @@ class FrozenBatchNorm2d(nn.Module):
 
 
 def norm_layer(kind: str, channels: int, eps: float = 1e-5) -> nn.Module:
-    """A norm over `channels` by name: "frozen", "batch" or "group" (8 channels a group)."""
+    """A norm over `channels` by name: "frozen", "batch", "group" (8 channels a group), or "instance"
+    (each picture's own statistics, no parameters)."""
     if kind == "frozen":
         return FrozenBatchNorm2d(channels, eps)
     if kind == "batch":
         return nn.BatchNorm2d(channels, eps)
     if kind == "group":
         return nn.GroupNorm(max(1, channels // 8), channels, eps)
+    if kind == "instance":
+        return nn.InstanceNorm2d(channels, eps)
     raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {kind!r}")
 
 

@@ -54,6 +54,31 @@ def load_official(
     return model.eval()
 
 
+def load_parts(
+    make: Callable[[], nn.Module],
+    parts: Mapping[str, Mapping[str, Tensor] | None],
+    renames: Mapping[str, Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]]],
+) -> nn.Module:
+    """The model of `make()` in eval mode, each sub-module that `parts` names with the weights given for it.
+
+    Authors of GANs publish a file for each network, often the generator's alone; what is None keeps its
+    initial values. All files are checked before anything is initialised, as in `load_official`; `renames`
+    gives the parts' functions for keys that differ from ours.
+    """
+    parts = {name: state for name, state in parts.items() if state is not None}
+    for name in parts.keys() & renames.keys():
+        if isinstance(parts[name], Mapping):
+            parts[name] = renames[name](parts[name])
+    with torch.device("meta"):
+        layout = make()
+    for name, state in parts.items():
+        check_state_dict(layout.get_submodule(name), state)
+    model = make()
+    for name, state in parts.items():
+        model.get_submodule(name).load_state_dict(state)
+    return model.eval()
+
+
 def renamed(state_dict: Mapping[str, Tensor], changes: Mapping) -> dict[str, Tensor]:
     """The tensors under other keys: `changes` are patterns and replacements, as of re.sub, used in turn."""
     for old, new in changes.items():
@@ -110,3 +135,52 @@ YOLACT_EDGE_NAMES = {
 def yolact_edge_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The keys of YolactEdge's authors as ours."""
     return yolact_names(renamed(state_dict, YOLACT_EDGE_NAMES))
+
+
+SRRESNET_NAMES = {
+    r"^conv(_block)?1\.": "stem.",
+    r"^trunk\.(\d+)\.rcb": r"blocks.\1.body",
+    r"^conv(_block)?2\.": "merge.",
+    r"^upsampling\.(\d)\.upsample_block": r"upsample.\1",
+    r"^conv(_block)?3\.": "output.",
+}
+
+
+def srresnet_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The keys of the public SRResNet (in either of its spellings) as ours; others stay as they are."""
+    return renamed(state_dict, SRRESNET_NAMES)
+
+
+UNET_NAMES = (  # places in a level of the public U-Net, and in ours
+    {"0": "down.{}.0", "3": "up.{}.1"},  # the outermost level
+    {"1": "down.{}.1", "2": "down.{}.2", "5": "up.{}.1", "6": "up.{}.2"},
+    {"1": "down.{}.1", "3": "up.{}.1", "4": "up.{}.2"},  # the innermost level
+)
+
+
+def unet_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The keys of Pix2Pix's U-Net, whose levels lie nested in each other, as ours, whose levels are lists."""
+    path = re.compile(r"model((?:\.model\.\d)*)\.model\.(\d)\.(\w+)")
+    found = {key: path.fullmatch(key) for key in state_dict}
+    levels = {key: match[1].count("model") for key, match in found.items() if match}
+    names = {}
+    for key, level in levels.items():
+        _, place, kind = found[key].groups()
+        which = 0 if level == 0 else 2 if level == max(levels.values()) else 1
+        if place in UNET_NAMES[which]:
+            names[key] = f"{UNET_NAMES[which][place].format(level)}.{kind}"
+    return {names.get(key, key): value for key, value in state_dict.items()}
+
+
+RESNET_GENERATOR_NAMES = {
+    r"^model\.(\d)\.": r"encoder.\1.",
+    r"^model\.(\d+)\.conv_block": lambda key: f"blocks.{int(key[1]) - 10}.body",
+    r"^model\.(\d\d)\.": lambda key: f"decoder.{int(key[1]) - 19}.",
+}
+
+
+def resnet_generator_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The keys of CycleGAN's generator with nine blocks as ours, without the statistics that early PyTorch
+    kept of instance norms."""
+    idle = re.compile(r"running_mean|running_var|num_batches_tracked")
+    return renamed({k: v for k, v in state_dict.items() if not idle.search(k)}, RESNET_GENERATOR_NAMES)
