@@ -20,7 +20,7 @@ from lecturekit.data import TownClips, TownScenes, collate
 from lecturekit.training import losses, players
 
 SIDES = {"tiny": 128, "paper": 550}  # of the pictures, in pixels
-CANDIDATES, DETECTIONS = 200, 20
+FOUND = {"tiny": (50, 5), "paper": (200, 20)}  # candidates and detections of a picture
 INTERVALS = (1, 2, 3, 5, 9)  # of key frames
 FIRST = 10_000_000  # held-out scenes
 TORCHVISION = "torchvision's Mask R-CNN"
@@ -29,7 +29,7 @@ TORCHVISION = "torchvision's Mask R-CNN"
 def cases(name: str, size: str) -> Iterator[Case]:
     """Inference of a system, at tiny size a training step too; of a video system by its key intervals."""
     make, side = maker(name, size), SIDES[size]
-    told = f"{side} px, {CANDIDATES} candidates, {DETECTIONS} detections"
+    told = "{} px, {} candidates, {} detections".format(side, *FOUND[size])
     if is_video(make):
         yield Case(name, size, "video", f"a frame, {told}", partial(video, name, size))
     elif is_detector(make):
@@ -81,10 +81,10 @@ def network(make: Callable[[], nn.Module], side: int) -> nn.Module:
     return model
 
 
-def ready(model: nn.Module, image: torch.Tensor) -> nn.Module:
+def ready(model: nn.Module, image: torch.Tensor, size: str) -> nn.Module:
     """A detector with settled norms and thresholds, in eval mode."""
     settle(model, [image])
-    equal_detections(model, image, CANDIDATES, DETECTIONS)
+    equal_detections(model, image, *FOUND[size])
     return model
 
 
@@ -92,9 +92,9 @@ def inference(name: str, size: str) -> tuple[dict, dict]:
     """A system and torchvision's on one picture; one that is no detector draws its probe instead."""
     side = SIDES[size]
     image, _ = TownScenes(first=FIRST, count=1, size=side)[0]
-    model, other = network(maker(name, size), side), ready(reference(side), image)
+    model, other = network(maker(name, size), side), ready(reference(side), image, size)
     if hasattr(model, "detections_per_image"):
-        ours = partial(ready(model, image), [image])
+        ours = partial(ready(model, image, size), [image])
     else:
         recipe = recipes.get(name)
         ours = partial(recipe.probe, model.eval(), [recipe.val[0]])
@@ -105,7 +105,7 @@ def video(name: str, size: str) -> tuple[dict, dict]:
     """Frames between two key frames, by the interval; against the same network seeing key frames only."""
     side = SIDES[size]
     clip = [image for image, _ in TownClips(first=FIRST, count=1, size=side, frames=max(INTERVALS))[0]]
-    model, other = ready(network(maker(name, size), side), clip[0]), ready(reference(side), clip[0])
+    model, other = (ready(net, clip[0], size) for net in (network(maker(name, size), side), reference(side)))
 
     def watch(interval: int) -> None:
         model.interval = interval

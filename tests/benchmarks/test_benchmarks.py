@@ -128,7 +128,7 @@ def newcomer(monkeypatch, model):
     monkeypatch.setattr(recipes, "names", lambda: ["newcomer"])
     monkeypatch.setattr(recipes, "get", lambda name: recipe)
     monkeypatch.setattr(systems, "reference", lambda side, num_classes=91: Drawer())
-    monkeypatch.setattr(systems, "ready", lambda model, image: model)
+    monkeypatch.setattr(systems, "ready", lambda model, image, size: model)
     return command.cases(["newcomer"], ["tiny", "paper"])
 
 
@@ -152,14 +152,14 @@ def test_a_video_newcomer_is_timed_by_its_key_intervals(monkeypatch):
     assert list(others) == ["newcomer, key frames only", systems.TORCHVISION]
 
 
-@pytest.mark.parametrize("name", ["mask_rcnn", "yolact"])
+@pytest.mark.parametrize("name", ["mask_rcnn", "keypoint_rcnn", "yolact"])
 def test_detectors_find_equally_much_untrained(name):
     make, image = systems.maker(name, "tiny"), torch.rand(3, 128, 128)
     with timing.one_thread():
-        model = systems.ready(systems.network(make, 128), image)
-        assert len(model([image])[0]["masks"]) == systems.DETECTIONS
+        model = systems.ready(systems.network(make, 128), image, "tiny")
+        assert len(model([image])[0]["boxes"]) == 5
         scores = timing.candidate_scores(model, image)
-        assert int((scores > model.score_threshold).sum()) == systems.CANDIDATES
+        assert int((scores > model.score_threshold).sum()) == 50
 
 
 def test_torchvisions_network_finds_as_much():
@@ -169,8 +169,8 @@ def test_torchvisions_network_finds_as_much():
     sizes |= {"weights": None, "weights_backbone": None}
     image = torch.rand(3, 64, 64)
     with timing.one_thread():
-        model = systems.ready(maskrcnn_resnet50_fpn(**sizes), image)
-        assert len(model([image])[0]["masks"]) == systems.DETECTIONS
+        model = systems.ready(maskrcnn_resnet50_fpn(**sizes), image, "tiny")
+        assert len(model([image])[0]["masks"]) == 5
         with pytest.raises(ValueError, match="detections"):
             timing.equal_detections(model, image, candidates=1, detections=5)
 
