@@ -53,7 +53,7 @@ class CompetingMasks(MaskRCNN):
 
 
 def mask_competition(
-    seeds: range, folder: Path, progress: bool, steps: int = 200, held_out: int = 200, tuning: int = 100
+    seeds: range, folder: Path, progress: bool, steps: int = 300, held_out: int = 200, tuning: int = 100
 ) -> dict:
     """Mask R-CNN with either mask loss: the same scenes, steps and seeds, three rates tried each."""
     models = {"sigmoid": MaskRCNN.tiny, "softmax": CompetingMasks.tiny}
