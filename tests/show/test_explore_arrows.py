@@ -20,6 +20,7 @@ def test_pixels_and_back():
 def test_arrows_stand_where_something_moves():
     flow = torch.zeros(2, 64, 64)
     flow[0, :, 32:] = 4
+    flow[1, :, :32] = 1
     fig, ax = plt.subplots()
     explore.draw_arrows(ax, flow, (64, 64), cells=4)
     arrows = ax.collections[-1]

@@ -57,7 +57,7 @@ def draw_mixture(image: Tensor, prototypes: Tensor, coefficients: Tensor, box: T
         ax.set(xlim=(0, width), ylim=(height, 0), title=title)
         ax.set_axis_off()
     x, y = torch.arange(width) + 0.5, torch.arange(height) + 0.5
-    for values, colour, style in ((truth, "white", "dashed"), (facts["mask"], VERMILION, "solid")):
+    for values, colour, style in ((facts["mask"], "black", "solid"), (truth, "white", "dashed")):
         if 0 < (values > 0.5).sum() < values.numel():
             axes[2].contour(x, y, values.float(), [0.5], colors=colour, linestyles=style, linewidths=2)
     return fig
@@ -123,12 +123,12 @@ def signed():
 def _thumbnails(fig, prototypes, coefficients, columns):
     """Each prototype under its number and coefficient; the frame is as wide as the coefficient is large."""
     axes = list(fig.subplots(2, columns, squeeze=False).flat)
-    top = prototypes.max().clamp(min=1e-6).item()
+    faint = 0.1 * prototypes.max().clamp(min=1e-6)  # what is darker than this all over stays dark
     for ax in axes:
         ax.set_axis_off()
     for k, (ax, values, c) in enumerate(zip(axes, prototypes, coefficients.tolist(), strict=False)):
         ax.set_axis_on()
-        ax.imshow(values.numpy(), cmap="gray", vmin=0, vmax=top)
+        ax.imshow(values.numpy(), cmap="gray", vmin=0, vmax=max(values.max(), faint).item())
         ax.set(xticks=[], yticks=[])
         colour = "#BBBBBB" if c == 0 else VERMILION if c > 0 else BLUE
         ax.set_title(f"{k}: {c:+.2f}", fontsize=9, color="#333333" if c == 0 else colour)
