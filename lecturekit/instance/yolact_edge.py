@@ -277,7 +277,7 @@ class YolactEdge(YOLACT):
 
     @classmethod
     def tiny(cls, **changes) -> "YolactEdge":
-        """`YOLACT.tiny` with a flow net of a quarter of the paper's width, as its pyramid has."""
+        """`YOLACT.tiny` with a flow net of a quarter of the paper's width."""
         return super().tiny(**{"flow_width": 16} | changes)
 
     @classmethod
