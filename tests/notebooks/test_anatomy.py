@@ -29,6 +29,11 @@ KOREAN = {
     "panoptic segmentation": "파놉틱 분할",
     "receptive field": "수용 영역",
     "heat map": "히트맵",
+    "keypoint detection": "키포인트 검출",
+    "prototypes": "프로토타입",
+    "linear combination": "선형 결합",
+    "key frame": "키 프레임",
+    "optical flow": "광학 흐름",
     "super-resolution": "초해상도",
 }
 

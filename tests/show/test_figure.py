@@ -74,7 +74,17 @@ def test_evidence_shows_every_seed(result):
         assert "+0.050 to +0.150" in ax.get_title()
 
 
-def test_diagrams_name_every_part():
-    text = " ".join(t.get_text() for t in show.diagrams.mask_rcnn().axes[0].texts)
-    for part in ("backbone", "region proposal", "RoIAlign", "box branch", "mask branch", "K masks", "picks"):
-        assert part in text
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("mask_rcnn", "backbone, region proposal, RoIAlign, box branch, mask branch, K masks, picks"),
+        (
+            "yolact",
+            "backbone, prototype\nnetwork, prediction\nheads, Fast NMS, K coefficients, one product, crop",
+        ),
+        ("yolact_edge", "key frame, up to C3, C4, flow net, C3 of both, P4 and P5 are warped, P3, heads"),
+    ],
+)
+def test_diagrams_name_every_part(name, parts):
+    text = " ".join(t.get_text() for t in getattr(show.diagrams, name)().axes[0].texts)
+    assert [part for part in parts.split(", ") if part not in text] == []
