@@ -216,9 +216,12 @@ class LevelPool(nn.Module):
         maps = list(features.values())[: len(self.strides)]
         levels = self.levels(rois[:, 1:])
         order = (levels * len(maps[0]) + rois[:, 0].long()).argsort(stable=True)  # by level, then by picture
-        shares = rois[order].split(levels.bincount(minlength=len(maps)).tolist())
-        pooled = [self.pool(*level) for level in zip(maps, shares, self.strides, strict=True)]
-        return torch.cat(pooled).index_select(0, order.argsort())
+        shares = order.split(levels.bincount(minlength=len(maps)).tolist())
+        pooled = maps[0].new_empty((len(rois), maps[0].shape[1], self.size, self.size))
+        for feature, own, stride in zip(maps, shares, self.strides, strict=True):
+            if len(own):
+                pooled[own] = self.pool(feature, rois[own], stride)
+        return pooled
 
     def pool(self, feature: Tensor, rois: Tensor, stride: int) -> Tensor:
         from torchvision import ops
