@@ -178,7 +178,7 @@ class YolactEdge(YOLACT):
         flow_width: int = 64,
         transformed: int = 2,
         movers: int = 2,
-        flow_weight: float = 1.0,
+        flow_weight: float = 5.0,
         **sizes,
     ):
         super().__init__(backbone, **sizes)
