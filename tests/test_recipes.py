@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lecturekit import recipes
-from lecturekit.data import TownScenes
-from lecturekit.recipes.instance import evaluate_detection, predict, probe_detection
+from lecturekit.data import TownPeople, TownScenes
+from lecturekit.recipes.instance import evaluate_detection, evaluate_keypoints, predict, probe_detection
 from lecturekit.training import Interrupted, Recipe, fit
 
 NAMES = recipes.names()
@@ -111,6 +111,34 @@ def test_the_probe_tells_the_sure_detections_from_left_to_right():
     assert torch.equal(found["boxes"], boxes[boxes[:, 0].argsort(stable=True)])
     assert found["masks"].shape == found["scores"].shape == found["labels"].shape == (len(boxes),)
     assert len(probe_detection(Oracle(few, score=0.4), few)["boxes"]) == 0
+
+
+class KnowsJoints(Oracle):
+    """The same for people, without masks."""
+
+    def forward(self, images):
+        targets = [next(t for i, t in self.known if torch.equal(i, image)) for image in images]
+        answers = super().forward(images)
+        for answer, target in zip(answers, targets, strict=True):
+            del answer["masks"]
+            answer["keypoints"] = torch.cat(
+                (target["keypoints"][..., :2], torch.ones_like(target["keypoints"][..., 2:])), dim=2
+            )
+            answer["keypoints_scores"] = target["keypoints"][..., 0]
+        return answers
+
+
+def test_people_are_evaluated_by_their_joints_and_boxes():
+    few = TownPeople(first=30_000_000, count=5, size=64)
+    metrics = evaluate_keypoints(KnowsJoints(few), few)
+    assert set(metrics) == {"oks_ap", "oks_ap50", "oks_ap75", "box_ap", "box_ap50", "box_ap75"}
+    assert list(metrics.values()) == pytest.approx([1.0] * 6)
+    found = probe_detection(KnowsJoints(few, score=0.9), few)
+    target = few[0][1]
+    order = target["boxes"][:, 0].argsort(stable=True)
+    assert len(order)
+    assert torch.equal(found["keypoints_scores"], target["keypoints"][order, :, 0])
+    assert "masks" not in found
 
 
 class Interrupting:
