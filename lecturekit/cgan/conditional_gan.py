@@ -150,21 +150,20 @@ class ConditionalGAN(nn.Module):
 
     def one_hot(self, labels: Tensor | Sequence[int]) -> Tensor:
         """Labels [B] as rows with a single one, [B, num_classes]; ValueError for what is no label."""
-        labels = torch.as_tensor(labels, device=self.generator.output.weight.device)
-        good = (
-            labels.ndim == 1
-            and not (labels.is_floating_point() and labels.numel())
-            and labels.dtype != torch.bool
-        )
-        if not good or (labels.numel() and (labels.amin() < 0 or labels.amax() >= self.num_classes)):
-            raise ValueError(
-                f"labels must be a row of integers 0..{self.num_classes - 1}, got {labels.tolist()}"
-            )
-        return F.one_hot(labels.long(), self.num_classes).float()
+        asked = f"labels must be a row of integers 0..{self.num_classes - 1}"
+        try:
+            row = torch.as_tensor(labels, device=self.generator.output.weight.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{asked}, got {labels!r}") from error
+        if row.ndim != 1 or (len(row) and (row.is_floating_point() or row.dtype == torch.bool)):
+            raise ValueError(f"{asked}, got {row.tolist()} ({row.dtype})")
+        if len(row) and (row.amin() < 0 or row.amax() >= self.num_classes):
+            raise ValueError(f"{asked}, got {row.tolist()}")
+        return F.one_hot(row.long(), self.num_classes).float()
 
     @classmethod
     def tiny(cls, **changes) -> "ConditionalGAN":
-        """For scikit-learn's handwritten digits of 8x8 pixels."""
+        """For scikit-learn's handwritten digits of 8x8 pixels; a small generator needs no dropout."""
         sizes = {
             "size": 8,
             "noise": 32,

@@ -45,9 +45,8 @@ class UNet(nn.Module):
                 self.down.append(nn.Sequential(down))
                 self.up.append(nn.Sequential(nn.ReLU(), up, nn.Tanh()))
                 continue
-            norm = (
-                [] if level == last else [nn.BatchNorm2d(width)]
-            )  # at 1x1 it would leave nothing of one picture
+            # at 1x1 a norm would leave nothing of a single picture
+            norm = [] if level == last else [nn.BatchNorm2d(width)]
             drop = [nn.Dropout(dropout)] if above == width and level < last else []
             self.down.append(nn.Sequential(nn.LeakyReLU(0.2), down, *norm))
             self.up.append(nn.Sequential(nn.ReLU(), up, nn.BatchNorm2d(above), *drop))

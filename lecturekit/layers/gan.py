@@ -121,7 +121,8 @@ class ImagePool(nn.Module):
     """The last fakes, or older ones in their stead (Shrivastava et al. 2016, arXiv 1612.07828, section 2.3).
 
     A discriminator that only sees the newest fakes forgets the older tricks, and the two may run in circles.
-    The pictures are the module's extra state: in a training's checkpoint, in no weights that are shipped.
+    In training mode the pictures are the module's extra state, so that a checkpoint has them; the weights of
+    a trained model go without.
     """
 
     def __init__(self, size: int = 50):
@@ -149,8 +150,13 @@ class ImagePool(nn.Module):
     def set_extra_state(self, state: dict[str, list[Tensor]]) -> None:
         self.pictures = list(state["pictures"])
 
+    def _save_to_state_dict(self, destination, prefix, keep_vars):
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if not (self.training and self.pictures):
+            del destination[f"{prefix}_extra_state"]
+
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        state_dict.setdefault(f"{prefix}_extra_state", {"pictures": []})  # weights without a training
+        state_dict.setdefault(f"{prefix}_extra_state", {"pictures": []})
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def extra_repr(self) -> str:

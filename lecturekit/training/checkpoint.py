@@ -85,6 +85,7 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     state = load(path)
     if isinstance(state, dict) and state.get("format") == FORMAT:
         state = state["average"] or state["model"]
+        state = {key: value for key, value in state.items() if torch.is_tensor(value)}  # no extra state
     elif isinstance(state, dict):
         state = next((state[k] for k in ("state_dict", "model") if isinstance(state.get(k), dict)), state)
     if not isinstance(state, dict) or not state or not all(torch.is_tensor(v) for v in state.values()):

@@ -129,6 +129,7 @@ LABELS = {
     "one number": 3,
     "a table": [[1, 2]],
 }
+NO_NUMBERS = ("three", ["3"], None, [[1], [2, 3]])
 
 
 @pytest.mark.parametrize("mistake", LABELS)
@@ -137,6 +138,12 @@ def test_wrong_labels_are_answered(model, mistake):
         model.sample(LABELS[mistake])
     with pytest.raises(ValueError, match="labels"):
         model.losses((torch.rand(2, 1, 8, 8), torch.as_tensor(LABELS[mistake])), "generator")
+
+
+@pytest.mark.parametrize("labels", NO_NUMBERS)
+def test_labels_that_are_no_numbers_are_answered(model, labels):
+    with pytest.raises(ValueError, match=r"labels must be a row of integers 0\.\.9, got"):
+        model.sample(labels)
 
 
 def test_what_does_not_fit_together_is_answered(model):

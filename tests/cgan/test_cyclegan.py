@@ -6,6 +6,7 @@ from cgan_toys import Pairs, make
 from torch import nn
 
 from lecturekit.cgan.cyclegan import CycleGAN
+from lecturekit.training import read_weights, train
 
 
 @pytest.fixture
@@ -72,6 +73,22 @@ def test_only_the_discriminators_turn_fills_the_pools(model, batch):
     model.losses(batch, "generators")
     model.translate(batch[0])
     assert all(pool.pictures == [] for pool in model.pools.values())
+
+
+def test_a_checkpoint_has_the_pools_and_weights_have_not(tmp_path):
+    model, file = make("cyclegan"), tmp_path / "x.pt"
+    train(model, Pairs("cyclegan"), steps=2, batch_size=2, checkpoint=file, progress=False)
+    assert all(len(pool.pictures) == 3 for pool in model.pools.values())
+    weights = model.state_dict()  # of the trained model, in eval mode
+    assert all(torch.is_tensor(value) for value in weights.values())
+    assert weights.keys() == make("cyclegan", seed=1).state_dict().keys()
+    found = read_weights(file)
+    assert found.keys() == weights.keys()
+    assert all(torch.equal(found[key], value) for key, value in weights.items())
+    saved = torch.load(file, weights_only=True)["model"]
+    for domain, pool in model.pools.items():
+        pictures = saved[f"pools.{domain}._extra_state"]["pictures"]
+        assert all(torch.equal(a, b) for a, b in zip(pictures, pool.pictures, strict=True))
 
 
 def test_weights_of_0_leave_losses_out(batch):

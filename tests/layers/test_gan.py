@@ -203,6 +203,7 @@ class TestImagePool:
 
     def test_is_extra_state_and_may_be_missing(self, tmp_path):
         net = nn.ModuleDict({"pool": ImagePool(4), "linear": nn.Linear(2, 2)})
+        assert all(torch.is_tensor(v) for v in net.state_dict().values())  # of an empty pool: nothing
         net["pool"](torch.rand(3, 1, 2, 2))
         assert [k for k, v in net.state_dict().items() if not torch.is_tensor(v)] == ["pool._extra_state"]
         torch.save(net.state_dict(), tmp_path / "x.pt")
@@ -211,3 +212,4 @@ class TestImagePool:
         assert torch.equal(torch.stack(other["pool"].pictures), torch.stack(net["pool"].pictures))
         other.load_state_dict({k: v for k, v in net.state_dict().items() if torch.is_tensor(v)})
         assert other["pool"].pictures == []
+        assert all(torch.is_tensor(v) for v in net.eval().state_dict().values())
