@@ -8,9 +8,16 @@ import signal
 import pytest
 import torch
 
-from lecturekit import recipes
-from lecturekit.data import TownPeople, TownScenes
-from lecturekit.recipes.instance import evaluate_detection, evaluate_keypoints, predict, probe_detection
+from lecturekit import recipes, zoo
+from lecturekit.data import TownClips, TownPeople, TownScenes
+from lecturekit.recipes.instance import (
+    evaluate_clips,
+    evaluate_detection,
+    evaluate_keypoints,
+    predict,
+    probe_detection,
+    tiny_yolact_edge,
+)
 from lecturekit.training import Interrupted, Recipe, fit
 
 NAMES = recipes.names()
@@ -49,7 +56,7 @@ class TestRecipe:
     def test_is_judged_on_what_it_never_saw(self, name):
         recipe = recipes.get(name)
         train, val = recipe.train, recipe.val
-        assert len(val) >= 200
+        assert len(val) * getattr(val, "frames", 1) >= 200  # pictures
         assert repr(train) != repr(val)
         if isinstance(val, TownScenes):
             assert train.first + train.count <= val.first
@@ -104,6 +111,26 @@ def test_evaluation_pairs_every_picture_with_its_target():
     assert evaluate_detection(Oracle(few), few)["box_ap"] == pytest.approx(1.0)
 
 
+def test_clips_are_judged_in_all_frames_at_the_interval_asked_for():
+    clips = TownClips(first=30_000_000, count=2, frames=4, size=64)
+    frames = [frame for i in range(2) for frame in clips[i]]
+    model = Oracle(frames)
+    assert evaluate_clips(model, clips)["mask_ap"] == pytest.approx(1.0)
+    assert model.seen == [4, 4]
+    model.interval, used = 5, []
+    model.register_forward_hook(lambda model, *_: used.append(model.interval))
+    assert evaluate_clips(model, clips, interval=2)["mask_ap"] == pytest.approx(1.0)
+    assert (used, model.interval) == ([2, 2], 5)
+
+
+def test_yolact_edge_starts_with_yolacts_weights():
+    shipped, started = zoo.load("yolact").state_dict(), tiny_yolact_edge().state_dict()
+    assert all(torch.equal(started[name], value) for name, value in shipped.items())
+    other = tiny_yolact_edge(num_classes=3).state_dict()
+    assert torch.equal(other["fpn.p3.0.weight"], shipped["fpn.p3.0.weight"])
+    assert other["semantic.weight"].shape[0] == 2
+
+
 def test_the_probe_tells_the_sure_detections_from_left_to_right():
     few = TownScenes(first=30_000_000, count=2, size=64)
     found = probe_detection(Oracle(few, score=0.9), few)
@@ -111,6 +138,13 @@ def test_the_probe_tells_the_sure_detections_from_left_to_right():
     assert torch.equal(found["boxes"], boxes[boxes[:, 0].argsort(stable=True)])
     assert found["masks"].shape == found["scores"].shape == found["labels"].shape == (len(boxes),)
     assert len(probe_detection(Oracle(few, score=0.4), few)["boxes"]) == 0
+
+
+def test_the_probe_of_a_clip_tells_its_last_frame():
+    clips = TownClips(first=30_000_000, count=1, frames=3, size=64)
+    boxes = clips[0][-1][1]["boxes"]
+    found = probe_detection(Oracle(clips[0]), clips)
+    assert torch.equal(found["boxes"], boxes[boxes[:, 0].argsort(stable=True)])
 
 
 class KnowsJoints(Oracle):

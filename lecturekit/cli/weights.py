@@ -91,7 +91,7 @@ def card(file: Path) -> dict:
 def _fill(recipe, state: dict, changes: dict, file: Path) -> tuple[nn.Module, bool]:
     """The tiny model or, if the keys are the authors', the paper's; and whether it is the latter."""
     tiny = functools.partial(recipe.model, **changes)
-    system_class = getattr(recipe.model, "func", recipe.model).__self__
+    system_class = recipe.paper_model.__self__
     with torch.device("meta"):
         small = tiny()
     misfit = ""

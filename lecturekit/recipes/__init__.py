@@ -32,6 +32,14 @@ CATALOGUE: dict[str, Entry] = {
         tiny=460_936,
         paper=31_164_943,
     ),
+    "yolact_edge": Entry(
+        "instance",
+        "YolactEdge: Real-time Instance Segmentation on the Edge",
+        2020,
+        "2012.12259",
+        tiny=660_640,
+        paper=35_389_247,
+    ),
 }
 
 

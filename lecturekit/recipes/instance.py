@@ -1,14 +1,17 @@
 """Recipes of the lecture on instance segmentation."""
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
 
-from lecturekit.data import TownPeople, TownScenes, collate, collate_frames
+from lecturekit.data import TownClips, TownPairs, TownPeople, TownScenes, collate, collate_frames
 from lecturekit.instance.keypoint_rcnn import KeypointRCNN
 from lecturekit.instance.mask_rcnn import MaskRCNN
 from lecturekit.instance.yolact import YOLACT as Yolact
+from lecturekit.instance.yolact_edge import YolactEdge
 from lecturekit.metrics.detection import RunLengths, detection_metrics
 from lecturekit.metrics.keypoints import keypoint_metrics
 from lecturekit.recipes import entry
@@ -55,12 +58,18 @@ def evaluate_keypoints(model: nn.Module, dataset, progress: bool = False) -> dic
 def evaluate_clips(
     model: nn.Module, dataset, progress: bool = False, interval: int = 3
 ) -> dict[str, float | None]:
-    """Box and mask AP over all frames of clips, every `interval`-th of which is a key frame."""
-    before, model.interval = model.interval, interval
+    """Box and mask AP over all frames of clips, every `interval`-th of which is a key frame.
+
+    A model that knows no key frames sees frame by frame.
+    """
+    before = getattr(model, "interval", None)
+    if before is not None:
+        model.interval = interval
     try:
         return detection_metrics(*predict(model, dataset, progress, batch_size=1))
     finally:
-        model.interval = before
+        if before is not None:
+            model.interval = before
 
 
 @torch.no_grad()
@@ -154,4 +163,42 @@ YOLACT = Recipe(
     warmup=50,
     clip=5.0,
     average=0.999,
+)
+
+
+def tiny_yolact_edge(**changes) -> YolactEdge:
+    """`YolactEdge.tiny()` that starts with the weights of the shipped YOLACT, wherever they fit.
+
+    Only its flow net and refinement are untrained then, as when the paper's training on clips begins.
+    """
+    from safetensors.torch import load_file
+
+    model = YolactEdge.tiny(**changes)
+    shipped = Path(__file__).parents[1] / "weights" / "yolact.safetensors"
+    if shipped.is_file() and not next(model.parameters()).is_meta:
+        own = model.state_dict()
+        model.load_state_dict(own | {k: v for k, v in load_file(shipped).items() if v.shape == own[k].shape})
+    return model
+
+
+YOLACT_EDGE = Recipe(
+    name="yolact_edge",
+    lecture="instance",
+    paper=paper("yolact_edge"),
+    model=tiny_yolact_edge,
+    paper_model=YolactEdge.paper,
+    train=TownPairs(first=0, count=1_000_000),
+    val=TownClips(first=10_000_000, count=25, frames=9),
+    collate=collate_frames,
+    evaluate=partial(evaluate_clips, interval=3),
+    probe=probe_detection,
+    metric="mask_ap50",
+    quick=Budget(steps=250, bar=0.80, note="from YOLACT's weights, about a minute on 2 cores"),
+    full=Budget(steps=1200, bar=0.85, note="the shipped weights, ten minutes on one core"),
+    batch_size=2,
+    lr=1.5e-3,
+    weight_decay=1e-4,
+    warmup=50,
+    clip=5.0,
+    average=0.995,
 )
