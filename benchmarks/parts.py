@@ -29,7 +29,7 @@ def cases(name: str, size: str) -> Iterator[Case]:
     if name == "assembly":
         for n in INSTANCES:
             note = "until masks are drawn, not yet as large as the picture"
-            yield Case(name, size, f"masks of {n}", note, partial(assembly, size, n))
+            yield Case(name, size, f"{n} mask{'s' * (n > 1)}", note, partial(assembly, size, n))
     elif name == "nms":
         note = f"{BOXES} boxes, scores for {CLASSES[size]} classes"
         yield Case(name, size, "suppression", note, partial(suppression, size))
@@ -65,7 +65,7 @@ def assembly(size: str, n: int) -> tuple[dict, dict]:
     features = two_stage.backbone(two_stage.prepare([image])[0])
     rois, labels = to_rois([boxes]), torch.ones(n, dtype=torch.int64)
     return {"assemble": partial(assemble, prototypes, coefficients, boxes / side)}, {
-        "loop over instances": partial(loop_assembly, prototypes, coefficients, boxes / side),
+        "a loop over instances": partial(loop_assembly, prototypes, coefficients, boxes / side),
         "Mask R-CNN's mask branch": partial(two_stage.mask_branch, features, rois, labels),
     }
 
@@ -84,7 +84,7 @@ def suppression(size: str) -> tuple[dict, dict]:
     classes = torch.arange(len(scores)).repeat_interleave(BOXES)
     flat = boxes.repeat(len(scores), 1), scores.flatten(), classes
     return {"fast_nms": partial(fast_nms, boxes, scores, 0.5)}, {
-        "loop over boxes": partial(by_class, B.nms, boxes, scores),
+        "a loop over boxes": partial(by_class, B.nms, boxes, scores),
         "torchvision's nms by class": partial(by_class, ops.nms, boxes, scores),
         "torchvision's batched_nms": partial(ops.batched_nms, *flat, 0.5),
     }

@@ -216,14 +216,21 @@ def test_arms_of_suppression_judge_the_same_boxes():
     assert kept < {(c, i) for c, own in enumerate(loop) for i in own.tolist()}
 
 
-def test_the_plot_shows_every_row_once_per_panel():
+def test_every_row_has_its_place_in_the_plot():
+    kinds = [("mask_rcnn", "inference"), ("mask_rcnn", "training step"), ("yolact_edge", "video")]
+    kinds += [("nms", "suppression"), ("assembly", "10 masks"), ("roi_align", "7 x 7 cells")]
     rows = [
-        {"name": name, "size": "tiny", "what": what, "ours": name, "other": "b"}
-        for name, what in (("mask_rcnn", "inference"), ("yolact_edge", "video"), ("nms", "suppression"))
+        {"name": name, "size": "tiny", "what": what, "ours": f"{name}, interval 3", "other": "b"}
+        for name, what in kinds
     ]
     found = report.panels(rows, ["mask_rcnn", "yolact_edge"])
     assert {panel: [row["name"] for row in own] for panel, own in found.items()} == {
-        "Whole networks": ["mask_rcnn"],
-        "Parts": ["nms"],
-        "Video": ["yolact_edge"],
+        "Inference": ["mask_rcnn"],
+        "Training step": ["mask_rcnn"],
+        "YOLACT's mask assembly": ["assembly"],
+        "Fast NMS": ["nms"],
+        "RoIAlign as matrix products": ["roi_align"],
+        "yolact_edge": ["yolact_edge"],
     }
+    assert report.label(rows[2]) == "tiny, interval 3"
+    assert {*report.PARTS} == {*parts.NAMES}
