@@ -77,7 +77,7 @@ class Mover(nn.Module):
 
 
 class FlowNet(nn.Module):
-    """FeatFlowNet (section 3.2, figure 4): a small FlowNet that compares features instead of pictures.
+    """FeatFlowNet (section 3.2): a small FlowNet that compares features instead of pictures.
 
     An encoder of three strides, each twice as wide as the one before, and back by upsampling. `movers` says
     for how many levels it predicts, of `channels` channels, the coarsest first.
@@ -139,11 +139,10 @@ def check_flows(targets: list[dict[str, Tensor]], images: list[Tensor]) -> None:
     """Raises ValueError unless every `flow` there is a float tensor [2, H, W], as large as its picture."""
     for i, (target, image) in enumerate(zip(targets, images, strict=True)):
         flow, shape = target.get("flow"), (2, *image.shape[1:])
-        if flow is not None and not (flow.shape == shape and flow.is_floating_point()):
-            raise ValueError(
-                f"targets[{i}]['flow'] must be a float tensor of shape {shape}, "
-                f"got {tuple(flow.shape)}, {flow.dtype}"
-            )
+        is_tensor = isinstance(flow, Tensor)
+        if flow is not None and not (is_tensor and flow.shape == shape and flow.is_floating_point()):
+            got = f"{tuple(flow.shape)}, {flow.dtype}" if is_tensor else type(flow).__name__
+            raise ValueError(f"targets[{i}]['flow'] must be a float tensor of shape {shape}, got {got}")
 
 
 def flow_loss(flows: list[Tensor], truths: list[Tensor | None]) -> Tensor:
@@ -182,6 +181,8 @@ class YolactEdge(YOLACT):
         **sizes,
     ):
         super().__init__(backbone, **sizes)
+        if transformed not in (2, 3):
+            raise ValueError(f"transformed must be 2 or 3 levels, got {transformed!r}")
         self.interval, self.transformed, self.flow_weight = interval, transformed, flow_weight
         channels = self.semantic.in_channels
         self.flow = FlowNet(channels, flow_width, max(movers, transformed))
@@ -211,6 +212,8 @@ class YolactEdge(YOLACT):
 
         `state` None starts a clip.
         """
+        if self.interval < 1:
+            raise ValueError(f"interval must be at least 1, got {self.interval}")
         check_images([frame])
         size = tuple(frame.shape[-2:])
         number = 0 if state is None or state.size != size else state.number + 1
@@ -256,7 +259,7 @@ class YolactEdge(YOLACT):
 
     def follow(self, c3: Tensor, key: Key) -> tuple[list[Tensor], list[Tensor]]:
         """The pyramid's sums of frames after `key`, finest first, and the flows used, coarsest first."""
-        lateral = self.fpn.lateral[f"c{self.fpn.fine[0][1:]}"](c3)
+        (lateral,) = self.fpn.laterals([c3])
         moves = self.flow(self.flow.reduce(lateral), key.motion, self.transformed)
         sums = [move(x) for move, x in zip(moves, key.sums[::-1], strict=False)][::-1]
         if len(sums) < len(key.sums):
@@ -269,7 +272,7 @@ class YolactEdge(YOLACT):
     def loss(self, outputs: dict, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """YOLACT's losses over all frames; the flows' where it is known. Flows are of the last frames."""
         losses = super().loss(outputs, targets)
-        flows = outputs["flows"]
+        flows = outputs.get("flows", [])
         truths = [target.get("flow") for target in targets[-len(flows[0]) :]] if flows else []
         if any(truth is not None for truth in truths):
             losses["loss_flow"] = self.flow_weight * flow_loss(flows, truths)

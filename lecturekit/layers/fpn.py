@@ -67,8 +67,8 @@ class BilinearPyramid(nn.Module):
         return self.levels(self.sums(self.laterals(maps)))
 
     def laterals(self, maps: list[Tensor]) -> list[Tensor]:
-        """The maps, finest first, each brought to the pyramid's channels."""
-        return [lateral(x) for lateral, x in zip(self.lateral.values(), maps, strict=True)]
+        """The maps, finest first, or the first few of them, each brought to the pyramid's channels."""
+        return [lateral(x) for lateral, x in zip(self.lateral.values(), maps, strict=False)]
 
     def sums(self, laterals: list[Tensor]) -> list[Tensor]:
         """Each map and all coarser ones added up, [B, channels, h, w] each, finest first."""

@@ -305,6 +305,7 @@ def test_the_flows_loss_teaches_the_flow(pairs):
 
 
 BAD_FLOWS = {
+    "no tensor": [[0.0]],
     "of another size": torch.zeros(2, 64, 64),
     "channels last": torch.zeros(128, 128, 2),
     "of whole numbers": torch.zeros(2, 128, 128, dtype=torch.int64),
@@ -337,6 +338,14 @@ def test_other_sizes_work(clip, pairs, changes):
     assert [n for n, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
     with torch.no_grad():
         assert len(model.eval()(clip[:3])) == 3
+
+
+def test_bad_numbers_are_named(model, clip):
+    with pytest.raises(ValueError, match="transformed must be 2 or 3 levels, got 1"):
+        YolactEdge.tiny(transformed=1)
+    model.interval = 0
+    with pytest.raises(ValueError, match="interval must be at least 1, got 0"):
+        model(clip)
 
 
 def test_with_three_levels_transformed_p3_is_the_key_frames(generator):
