@@ -28,16 +28,16 @@ TORCHVISION = "torchvision's Mask R-CNN"
 
 def cases(name: str, size: str) -> Iterator[Case]:
     """Inference of a system, at tiny size a training step too; of a video system by its key intervals."""
-    make, side = maker(name, size), SIDES[size]
-    told = "{} px, {} candidates, {} detections".format(side, *FOUND[size])
-    if is_video(make):
+    is_video, is_detector = features(name, size)
+    told = "{} px, {} candidates, {} detections".format(SIDES[size], *FOUND[size])
+    if is_video:
         yield Case(name, size, "video", f"a frame, {told}", partial(video, name, size))
-    elif is_detector(make):
+    elif is_detector:
         yield Case(name, size, "inference", f"one picture, {told}", partial(inference, name, size))
     elif size == "tiny":
         yield Case(name, size, "inference", "a sample of its own data", partial(inference, name, size))
     if size == "tiny":
-        yield Case(name, size, "training step", "two samples", partial(training, name))
+        yield Case(name, size, "training step", "two samples, for both", partial(training, name))
 
 
 def maker(name: str, size: str) -> Callable[[], nn.Module]:
@@ -46,22 +46,12 @@ def maker(name: str, size: str) -> Callable[[], nn.Module]:
     return recipe.paper_model if size == "paper" else recipe.model
 
 
-def is_video(make) -> bool:
-    """Whether the network that `make` makes goes from frame to frame (it has a `step`)."""
-    return hasattr(owner(make), "step")
-
-
-def is_detector(make) -> bool:
-    """Whether its pictures come out with boxes: then its thresholds have the detectors' names."""
+def features(name: str, size: str) -> tuple[bool, bool]:
+    """Whether a system goes from frame to frame (it has a `step`), and whether it finds boxes (then its
+    thresholds have the detectors' names)."""
     with torch.device("meta"):
-        return hasattr(make(), "detections_per_image")
-
-
-def owner(make) -> type:
-    """The class whose class method (or a partial of it) `make` is."""
-    while isinstance(make, partial):
-        make = make.func
-    return getattr(make, "__self__", make)
+        model = maker(name, size)()
+    return hasattr(model, "step"), hasattr(model, "detections_per_image")
 
 
 def reference(side: int, num_classes: int = 91) -> nn.Module:
@@ -117,16 +107,18 @@ def video(name: str, size: str) -> tuple[dict, dict]:
 
 
 def training(name: str) -> tuple[dict, dict]:
-    """One step of all players without the optimiser's part: losses and gradients of two samples."""
-    recipe, side = recipes.get(name), SIDES["tiny"]
+    """One step of all players without the optimiser's part: losses and gradients of two samples.
+
+    torchvision's network has the same pictures, or, where the samples are none for it, two of Toy Town.
+    """
+    recipe = recipes.get(name)
     own = [recipe.train[i] for i in range(2)]
     batch = recipe.collate(own) if recipe.collate else torch.utils.data.default_collate(own)
-    scenes = TownScenes(first=0, count=2, size=side)
-    pictures = collate([scenes[i] for i in range(2)])
-    model, other = (
-        network(maker(name, "tiny"), side),
-        reference(side, num_classes=len(scenes.class_names) + 1),
-    )
+    scenes = TownScenes(first=0, count=2, size=SIDES["tiny"])
+    _, is_detector = features(name, "tiny")
+    pictures = batch if is_detector else collate([scenes[i] for i in range(2)])
+    model = network(maker(name, "tiny"), SIDES["tiny"])
+    other = reference(SIDES["tiny"], num_classes=len(scenes.class_names) + 1)
     settle(other, pictures[0])
     return {name: partial(step, model.train(), batch)}, {TORCHVISION: partial(step, other.train(), pictures)}
 
