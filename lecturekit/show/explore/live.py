@@ -26,6 +26,7 @@ def live(
     import matplotlib.pyplot as plt
 
     made = {}
+    space = min(7, 1 + 0.6 * max(len(label) for label, *_ in sliders.values()))  # letters' widths
     for name, (label, low, high, step, value) in sliders.items():
         made[name] = ipywidgets.FloatSlider(
             description=label,
@@ -35,7 +36,7 @@ def live(
             value=value,
             readout_format=".2f" if step < 0.1 else ".1f" if step < 1 else ".0f",
             layout=ipywidgets.Layout(width=f"{width}em"),
-            style={"description_width": f"{0.29 * width:.1f}em"},
+            style={"description_width": f"{space:.1f}em"},
         )
     picture = ipywidgets.Image(
         format="png", layout=ipywidgets.Layout(max_width="100%", align_self="flex-start")

@@ -110,7 +110,7 @@ def mixing(
 
     sliders = {name: (name[1:], -1, 1, 0.05, start) for name in answer}
     buttons = {"network's answer": answer, "all zero": dict.fromkeys(answer, 0.0)}
-    return live(draw, describe, sliders, buttons, width=14)
+    return live(draw, describe, sliders, buttons, width=15)
 
 
 def signed():
