@@ -155,7 +155,7 @@ def draw_key_frames(clip, seen: Sequence[dict], best: Sequence[dict], frame: int
     left, right = fig.subfigures(1, 2, width_ratios=[4.2, 6.8])
     image, target = clip[frame]
     ax = left.subplots()
-    ax.imshow(pictures.detections(image, seen[frame]["answer"], names, like=target))
+    ax.imshow(pictures.detections(image, seen[frame]["answer"], names, like=target, scale=3))
     ax.set_axis_off()
     ax.set_title(f"frame {frame}: {'a key frame' if seen[frame]['key'] else 'in between'}")
     draw_time_line(seen, costs, best=best, frame=frame, axes=right.subplots(2, 1, sharex=True))
