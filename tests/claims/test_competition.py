@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from lecturekit import claims
-from lecturekit.claims.instance.competition import CLAIM, CompetingMasks, multinomial_loss
+from lecturekit.claims.instance.competition import (
+    CLAIM,
+    ClassAgainstBackground,
+    CompetingMasks,
+    multinomial_loss,
+)
 from lecturekit.instance.mask_rcnn import MaskRCNN
 
 
@@ -45,6 +50,21 @@ def test_a_mask_is_its_class_share_of_the_softmax():
     assert (sum((mask > 0.5).int() for mask in masks) <= 1).all()
 
 
+def test_left_out_classes_change_nothing():
+    torch.manual_seed(0)
+    model = ClassAgainstBackground.tiny().eval()
+    with torch.no_grad():
+        features = model.backbone(torch.rand(1, 3, 64, 64))
+        rois, labels = torch.tensor([[0.0, 4, 4, 40, 40]]), torch.tensor([2])
+        logits = model.draw(features, rois)
+        before = model.mask_branch(features, rois, labels).sigmoid()
+        logits[:, 3:] += 5
+        model.draw = lambda features, rois: logits
+        torch.testing.assert_close(model.mask_branch(features, rois, labels).sigmoid(), before)
+    e = logits.exp()
+    torch.testing.assert_close(before, e[:, 2] / (e[:, 0] + e[:, 2]))
+
+
 def test_only_the_mask_loss_differs():
     torch.manual_seed(0)
     ours = MaskRCNN.tiny()
@@ -80,8 +100,9 @@ def test_the_experiment_runs_from_end_to_end_and_resumes(tmp_path):
     run = {"seeds": range(2), "folder": tmp_path, "progress": False, "steps": 2, "held_out": 2, "tuning": 2}
     first = CLAIM.experiment(**run)
     files = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.json")}
-    assert len(files) == 2 * (3 + 2)
+    assert len(files) == 3 * (3 + 2)
     assert CLAIM.experiment(**run) == first
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.json")} == files
     assert claims.judge(CLAIM, first)["verdict"] in {"shown", "not shown", "contradicted"}
-    assert first["protocol"]["learning rate chosen"].keys() == {"sigmoid", "softmax"}
+    arms = {"sigmoid", "softmax", "softmax, class against background"}
+    assert first["protocol"]["learning rate chosen"].keys() == arms
