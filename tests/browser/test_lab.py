@@ -125,7 +125,7 @@ def test_the_lesson_runs_and_its_widgets_move(page, tmp_path):
         assert not [text for text in outputs if trouble in text]
 
     pictures = page.locator("img.widget-image")
-    assert pictures.count() >= 2, "two widgets: what the poolings read, and the thresholds"
+    assert pictures.count() >= 5, "poolings, thresholds, mixing, suppression, key frames"
     for i in range(pictures.count()):
         before, after, words = moved(page, pictures.nth(i), tmp_path / f"widget-{i}")
         assert before != after, f"widget {i}: the slider moved, and the picture stayed"
