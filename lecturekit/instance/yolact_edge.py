@@ -102,6 +102,10 @@ class FlowNet(nn.Module):
             )
             for count, own in zip(inputs[:-1], widths[-2::-1], strict=False)
         )
+        for part in (self.reduce, self.encoder, self.up):
+            for module in part.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, a=0.1)
 
     def forward(self, current: Tensor, key: Tensor, levels: int) -> list[Move]:
         """The moves of the `levels` coarsest levels, coarsest first.
@@ -146,12 +150,13 @@ def check_flows(targets: list[dict[str, Tensor]], images: list[Tensor]) -> None:
 
 
 def flow_loss(flows: list[Tensor], truths: list[Tensor | None]) -> Tensor:
-    """How far predicted flows are off, on average over levels and pictures, in `warp`'s unit.
+    """The mean squared error of predicted flows, in `warp`'s unit, over levels and pictures.
 
     flows [B, 2, h, w] of each level; truths: each picture's flow [2, H, W] in pixels, None where unknown.
+    Squared, since most places hardly move: absolute errors would teach to predict no flow at all.
     """
     known = [(i, truth) for i, truth in enumerate(truths) if truth is not None]
-    errors = [(flow[i] - true_flow(t, flow.shape[2:])).abs().mean() for flow in flows for i, t in known]
+    errors = [(flow[i] - true_flow(t, flow.shape[2:])).square().mean() for flow in flows for i, t in known]
     return torch.stack(errors).mean()
 
 
@@ -177,7 +182,7 @@ class YolactEdge(YOLACT):
         flow_width: int = 64,
         transformed: int = 2,
         movers: int = 2,
-        flow_weight: float = 5.0,
+        flow_weight: float = 3.0,
         **sizes,
     ):
         super().__init__(backbone, **sizes)

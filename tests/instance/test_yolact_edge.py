@@ -125,7 +125,7 @@ def test_flow_loss_skips_what_is_unknown(generator):
     flows = [torch.randn(3, 2, h, h, generator=generator) for h in (2, 4)]
     truth = torch.randn(2, 16, 16, generator=generator)
     slow = sum(
-        float((flows[level][i] - true_flow(truth, flows[level].shape[2:])).abs().sum()) / (2 * h * h)
+        float((flows[level][i] - true_flow(truth, flows[level].shape[2:])).square().sum()) / (2 * h * h)
         for level, h in enumerate((2, 4))
         for i in (0, 2)
     )
@@ -230,7 +230,7 @@ def test_untrained_it_takes_the_key_frame_as_it_is():
         key = model.outputs(batch[:1])["key"]
         sums, flows = model.follow(model.shallow(batch[1:]), key)
         for ours, theirs in zip(sums[1:], key.sums[1:], strict=True):
-            assert (ours - theirs).abs().max() < 0.1 * theirs.std()
+            assert (ours - theirs).std() < 0.05 * theirs.std()
         own = model.outputs(batch[1:])["key"].sums[0]
         assert F.cosine_similarity(sums[0].flatten(), own.flatten(), dim=0) > F.cosine_similarity(
             sums[0].flatten(), key.sums[0].flatten(), dim=0
@@ -356,7 +356,7 @@ def test_with_three_levels_transformed_p3_is_the_key_frames(generator):
         key = model.outputs(batch[:1])["key"]
         sums, flows = model.follow(model.shallow(batch[1:]), key)
     assert len(flows) == 3
-    assert (sums[0] - key.sums[0]).abs().max() < 0.1 * key.sums[0].std()
+    assert (sums[0] - key.sums[0]).std() < 0.05 * key.sums[0].std()
 
 
 def test_an_idle_predictor_is_there_and_does_not_learn(pairs):
