@@ -101,6 +101,15 @@ def test_speed_of_a_period_by_hand():
     assert key_frames.speed(seconds, 1) == pytest.approx(2 / 3)
 
 
+def test_a_prototype_that_is_zero_everywhere_is_dead():
+    torch.manual_seed(0)
+    model = YOLACT.tiny(prototypes=4).eval()
+    last = model.prototypes[-2]
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor([1e4, -1e4, -1e4, 1e4]))
+    assert prototypes.alive(model, TownScenes(first=10_000_000, count=2)) == 2
+
+
 @pytest.mark.slow
 def test_yolact_speed_from_end_to_end(tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "SHORTEST", 0.001)
@@ -129,6 +138,7 @@ def test_few_prototypes_from_end_to_end(tmp_path):
     eight = found["comparisons"]["mask AP, 8 prototypes"]
     plain = [prototypes.mean_ap(c) for c in found["curves"]["8"]]
     assert eight["8, + 0.03"] == pytest.approx([ap + 0.03 for ap in plain])
+    assert all(0 <= n <= int(k) for k, own in found["prototypes alive"].items() for n in own)
     assert eight["32"] == [prototypes.mean_ap(c) for c in found["curves"]["32"]]
 
 

@@ -18,11 +18,16 @@ RATES = (0.5, 1.0, 2.0)  # the learning rates tried for each arm, as multiples o
 TUNING_SEED = 1000  # a seed that no measured run uses
 
 
-def curve(recipe: Recipe, seed: int, steps: int, scenes: TownScenes, progress: bool) -> dict[str, float]:
-    """Mask AP at IoU 0.50, 0.55, …, 0.95 of a model trained from scratch for `steps` steps."""
-    model, _ = fit(recipe, steps=steps, seed=seed, progress=progress)
+def ap_curve(model: nn.Module, scenes: TownScenes) -> dict[str, float]:
+    """Mask AP of a trained model at IoU 0.50, 0.55, …, 0.95."""
     predictions, targets = predict(model, scenes)
     return {f"{iou:.2f}": ap for iou, ap in ap_by_iou(predictions, targets, "mask").items()}
+
+
+def curve(recipe: Recipe, seed: int, steps: int, scenes: TownScenes, progress: bool) -> dict[str, float]:
+    """The AP curve of a model trained from scratch for `steps` steps."""
+    model, _ = fit(recipe, steps=steps, seed=seed, progress=progress)
+    return ap_curve(model, scenes)
 
 
 def mean_ap(ap: dict[str, float]) -> float:

@@ -8,13 +8,15 @@ import torch
 
 from lecturekit import recipes
 from lecturekit.claims import Claim, kept
-from lecturekit.claims.instance.arms import curve, mean_ap
+from lecturekit.claims.instance.arms import ap_curve, mean_ap
 from lecturekit.claims.instance.memory import mask_rcnn_bytes, peak_bytes, yolact_bytes
 from lecturekit.claims.timing import one_thread, random_boxes
+from lecturekit.data import TownScenes
 from lecturekit.instance.mask_rcnn import MaskRCNN
 from lecturekit.instance.yolact import YOLACT
 from lecturekit.layers.prototypes import assemble
 from lecturekit.layers.roi import to_rois
+from lecturekit.training import Recipe, fit
 
 NUMBERS = (4, 8, 16, 32)
 MARGIN = 0.03  # of mask AP: what "little" means
@@ -49,6 +51,22 @@ def peaks(size: str = "paper") -> dict[str, int]:
     return found
 
 
+def outcome(recipe: Recipe, seed: int, steps: int, scenes: TownScenes, progress: bool) -> dict:
+    """A YOLACT trained from scratch: {"ap": its curve, "alive": how many of its prototypes are}.
+
+    A prototype passes a ReLU; one that is zero everywhere can't learn any more.
+    """
+    model, _ = fit(recipe, steps=steps, seed=seed, progress=progress)
+    return {"ap": ap_curve(model, scenes), "alive": alive(model, scenes)}
+
+
+@torch.no_grad()
+def alive(model: YOLACT, scenes: TownScenes) -> int:
+    """How many prototypes are above zero anywhere in the first scenes."""
+    drawn = [model.outputs(model.prepare([scenes[i][0]]))["prototypes"] for i in range(min(20, len(scenes)))]
+    return int((torch.cat(drawn).amax((0, 2, 3)) > 0).sum())
+
+
 def few_prototypes(
     seeds: range,
     folder: Path,
@@ -61,15 +79,13 @@ def few_prototypes(
     base = recipes.get("yolact")
     steps = base.quick.steps if steps is None else steps
     scenes = replace(base.val, count=held_out)
-    curves = {}
+    runs = {}
     for number in NUMBERS:
         recipe = replace(base, model=partial(YOLACT.tiny, prototypes=number))
         path = folder / f"{recipe.hash()}-{number}-{steps}"
-        run = partial(curve, recipe, steps=steps, scenes=scenes, progress=progress)
-        curves[str(number)] = [
-            kept(path / f"seed{s}-{held_out}.json", partial(run, s), progress) for s in seeds
-        ]
-    ap = {int(number): [mean_ap(c) for c in own] for number, own in curves.items()}
+        run = partial(outcome, recipe, steps=steps, scenes=scenes, progress=progress)
+        runs[number] = [kept(path / f"seed{s}-{held_out}.json", partial(run, s), progress) for s in seeds]
+    ap = {number: [mean_ap(one["ap"]) for one in own] for number, own in runs.items()}
     most = NUMBERS[-1]
     comparisons = {
         f"mask AP, {number} prototypes": {
@@ -86,7 +102,8 @@ def few_prototypes(
     counted = {f"YOLACT, {number} prototypes": yolact_bytes(number) for number in NUMBERS}
     return {
         "comparisons": comparisons,
-        "curves": curves,
+        "curves": {str(number): [one["ap"] for one in own] for number, own in runs.items()},
+        "prototypes alive": {str(number): [one["alive"] for one in own] for number, own in runs.items()},
         "bytes": {
             "at the peak, measured": peak,
             "counted": counted | {"Mask R-CNN": mask_rcnn_bytes()},
@@ -97,6 +114,7 @@ def few_prototypes(
             "held-out scenes": held_out,
             "learning rate": f"{base.lr}, the recipe's, for all",
             "little": f"at most {MARGIN} of mask AP: so much is added to the arm with fewer prototypes",
+            "alive": "a prototype is alive if it is above zero anywhere in 20 of the scenes",
             "memory": f"{size} size, {DETECTIONS} detections, float32. Measured: torch's allocations at "
             "the peak between the pyramid's maps and the masks as the network draws them (YOLACT: prototype "
             "net and assembly; Mask R-CNN: RoIAlign and mask head). Counted, at paper size: prototypes and "
