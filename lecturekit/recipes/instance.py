@@ -193,7 +193,7 @@ YOLACT_EDGE = Recipe(
     evaluate=partial(evaluate_clips, interval=3),
     probe=probe_detection,
     metric="mask_ap50",
-    quick=Budget(steps=150, bar=0.85, note="from YOLACT's weights, about a minute on 2 cores"),
+    quick=Budget(steps=150, bar=0.85, note="from YOLACT's weights, a minute and a half on one core"),
     full=Budget(steps=600, bar=0.90, note="the shipped weights, six minutes on one core"),
     batch_size=4,
     lr=2e-3,
