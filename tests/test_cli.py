@@ -15,7 +15,7 @@ import lecturekit
 from lecturekit import cli, recipes, zoo
 from lecturekit.cli import report
 
-COMMANDS = ["list", "train", "evaluate", "predict", "claims", "doctor"]
+COMMANDS = ["list", "train", "evaluate", "predict", "claims", "doctor", "homework"]
 
 
 def run(*arguments):
@@ -55,18 +55,19 @@ def test_help_of_the_whole_names_every_command():
         assert re.search(rf"^  {command} +\S.*[^.][.?]$", shown, re.MULTILINE), f"{command} is cut short"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS[:-1], "homework release", "homework grade"])
 def test_help_teaches_with_examples_that_parse(command):
-    shown = run(command, "--help")
+    shown = run(*command.split(), "--help")
     assert shown.exit_code == 0
     assert "--json" in shown.stdout
-    found = get_command(cli.app).commands[command]
+    found = get_command(cli.app)
+    for word in command.split():
+        found = found.commands[word]
     text = found.help.replace("\\\n", " ")
-    lines = re.findall(r"^ *lecturekit (\w+)(.*)$", text.split("Examples:")[1], re.MULTILINE)
-    assert len(lines) >= 2
-    for name, rest in lines:
-        assert name == command
-        found.make_context(name, shlex.split(rest))  # raises on an unknown option or a missing argument
+    lines = re.findall(rf"^ *lecturekit ({command})(.*)$", text.split("Examples:")[1], re.MULTILINE)
+    assert len(lines) == text.count("  lecturekit ") >= 2
+    for _, rest in lines:
+        found.make_context(command, shlex.split(rest))  # raises on an unknown option or a missing argument
 
 
 def test_list_is_an_array_with_the_agreed_fields():

@@ -1,4 +1,4 @@
-"""The command line: `lecturekit list | train | evaluate | predict | claims | doctor`.
+"""The command line: `lecturekit list | train | evaluate | predict | claims | doctor | homework`.
 
 Nothing heavy is imported here: `lecturekit --help` doesn't wait for torch.
 """
@@ -10,6 +10,7 @@ import typer
 import lecturekit
 from lecturekit.cli.catalogue import evaluate, list_systems, train
 from lecturekit.cli.checks import claims, doctor
+from lecturekit.cli.homework import app as homework
 from lecturekit.cli.predict import predict
 from lecturekit.cli.report import Course
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command("list")(list_systems)
 for command in (train, evaluate, predict, claims, doctor):
     app.command()(command)
+app.add_typer(homework, name="homework")
 
 
 def version(asked: bool) -> None:
