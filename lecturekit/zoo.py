@@ -22,6 +22,11 @@ def names() -> list[str]:
     return [name for name in recipes.names() if _file(name).is_file()]
 
 
+def extras() -> list[str]:
+    """What else has shipped weights: the judges, and systems trained for another direction."""
+    return [name for name in recipes.EXTRAS if _file(name).is_file()]
+
+
 def card(name: str) -> dict:
     """How a system's weights came about: {system, recipe (hash), seed, steps, seconds, date, metrics, bar,
     parameters, versions, threads, outputs (on a fixed input)}. Reads the file's head alone; errors as in
@@ -111,9 +116,10 @@ def _file(name: str) -> Path:
 
 
 def _present(name: str) -> Path:
-    recipes.row(name)  # refuses an unknown name
+    if name not in recipes.EXTRAS:
+        recipes.entry(name)  # refuses an unknown name
     if not _file(name).is_file():
-        there = ", ".join(names()) or "none"
+        there = ", ".join(names() + extras()) or "none"
         raise ValueError(f"weights: none are shipped for {name!r} (there are: {there}); {_remedy(name)}")
     return _file(name)
 

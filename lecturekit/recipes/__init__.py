@@ -40,6 +40,45 @@ CATALOGUE: dict[str, Entry] = {
         tiny=660_640,
         paper=35_389_247,
     ),
+    "conditional_gan": Entry(
+        "cgan", "Conditional Generative Adversarial Nets", 2014, "1411.1784", tiny=90_433, paper=3_638_335
+    ),
+    "super_resolution": Entry(
+        "cgan", "SRResNet, by MAE or MSE", 2017, "1609.04802", tiny=110_915, paper=1_547_350
+    ),
+    "srgan": Entry(
+        "cgan",
+        "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
+        2017,
+        "1609.04802",
+        tiny=536_100,
+        paper=25_110_999,
+    ),
+    "pix2pix": Entry(
+        "cgan",
+        "Image-to-Image Translation with Conditional Adversarial Networks",
+        2017,
+        "1611.07004",
+        tiny=694_132,
+        paper=57_182_660,
+    ),
+    "cyclegan": Entry(
+        "cgan",
+        "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
+        2017,
+        "1703.10593",
+        tiny=778_472,
+        paper=28_285_832,
+    ),
+}
+
+EXTRAS = {  # no systems, but trained like them: the judges of generated pictures, and other directions
+    "digit_judge": "judges",
+    "town_segmenter": "judges",
+    "daylight_judge": "judges",
+    "super_resolution_mae": "cgan",
+    "pix2pix_back": "cgan",
+    "pix2pix_edges": "cgan",
 }
 
 
@@ -56,9 +95,17 @@ def entry(name: str) -> Entry:
 
 
 def get(name: str):
-    """The Recipe of a system; ValueError for an unknown name."""
-    lecture = importlib.import_module(f"lecturekit.recipes.{entry(name).lecture}")
-    return getattr(lecture, name.upper())
+    """The Recipe of a system, or of one of the EXTRAS; ValueError for an unknown name."""
+    module = EXTRAS[name] if name in EXTRAS else entry(name).lecture
+    return getattr(importlib.import_module(f"lecturekit.recipes.{module}"), name.upper())
+
+
+def paper(name: str):
+    """A system's Paper, as the catalogue tells it."""
+    from lecturekit.training import Paper
+
+    it = entry(name)
+    return Paper(it.title, it.year, it.arxiv)
 
 
 def row(name: str) -> dict:

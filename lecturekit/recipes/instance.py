@@ -14,8 +14,8 @@ from lecturekit.instance.yolact import YOLACT as Yolact
 from lecturekit.instance.yolact_edge import YolactEdge
 from lecturekit.metrics.detection import RunLengths, detection_metrics
 from lecturekit.metrics.keypoints import keypoint_metrics
-from lecturekit.recipes import entry
-from lecturekit.training import Budget, Paper, Recipe
+from lecturekit.recipes import paper
+from lecturekit.training import Budget, Recipe
 
 
 @torch.no_grad()
@@ -91,12 +91,6 @@ def probe_detection(model: nn.Module, dataset) -> Mapping[str, torch.Tensor]:
     if "keypoints_scores" in found:  # a rounding error moves a heat map's peak by no pixel or by a whole one
         told["keypoints_scores"] = found["keypoints_scores"][sure]
     return told
-
-
-def paper(name: str) -> Paper:
-    """The paper as the catalogue tells it."""
-    it = entry(name)
-    return Paper(it.title, it.year, it.arxiv)
 
 
 MASK_RCNN = Recipe(

@@ -49,9 +49,9 @@ class Recipe:
 
     name: str
     lecture: str
-    paper: Paper
+    paper: Paper | None
     model: Callable[[], nn.Module]
-    paper_model: Callable[[], nn.Module]
+    paper_model: Callable[[], nn.Module] | None
     train: object
     val: object
     evaluate: Callable[[nn.Module, object, bool], Mapping[str, float | None]]
