@@ -29,7 +29,8 @@ def inside(boxes: Tensor, size: tuple[int, int], padding: int = 1) -> Tensor:
 
 def assemble(prototypes: Tensor, coefficients: Tensor, boxes: Tensor) -> Tensor:
     """Masks [N, h, w], 0..1 (equation 1): prototypes [K, h, w], coefficients [N, K], boxes [N, 4] (0..1)."""
-    return combine(prototypes, coefficients).sigmoid() * inside(boxes, prototypes.shape[1:])
+    logits = combine(prototypes, coefficients)  # in place from here on: N maps are much memory to move
+    return logits.masked_fill_(~inside(boxes, logits.shape[1:]), -torch.inf).sigmoid_()
 
 
 def mask_loss(
