@@ -69,7 +69,9 @@ def plot(rows: list[dict], systems: list[str], path: Path) -> None:
             for row, height in zip(points, y, strict=True):
                 place = (row["ratio"]["high"], height)
                 text = f"{row['ratio']['median']:.3g}x"
-                ax.annotate(text, place, (8, 0), textcoords="offset points", va="center", fontsize=11)
+                patch = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+                shown = {"textcoords": "offset points", "va": "center", "fontsize": 11, "bbox": patch}
+                ax.annotate(text, place, (8, 0), **shown)
         ax.axvline(1, color="#555555", linewidth=1.5)
         ends = [row["ratio"][end] for row in own for end in ("low", "high")]
         ax.set_xscale("log")
