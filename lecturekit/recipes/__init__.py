@@ -41,7 +41,7 @@ CATALOGUE: dict[str, Entry] = {
         paper=35_389_247,
     ),
     "conditional_gan": Entry(
-        "cgan", "Conditional Generative Adversarial Nets", 2014, "1411.1784", tiny=90_433, paper=3_638_335
+        "cgan", "Conditional Generative Adversarial Nets", 2014, "1411.1784", tiny=110_977, paper=3_638_335
     ),
     "super_resolution": Entry(
         "cgan", "SRResNet, by MAE or MSE", 2017, "1609.04802", tiny=110_915, paper=1_547_350
