@@ -11,7 +11,7 @@ from lecturekit.cgan.srgan import SRGAN
 from lecturekit.cgan.super_resolution import SuperResolution
 
 SYSTEMS = {
-    "conditional_gan": (ConditionalGAN, {}),
+    "conditional_gan": (ConditionalGAN, {"gan": "bce"}),
     "super_resolution": (SuperResolution, {"channels": 8, "blocks": 2}),
     "srgan": (SRGAN, {"channels": 8, "blocks": 2, "size": 32, "widths": (4, 8, 8, 8), "hidden": 8}),
     "pix2pix": (Pix2Pix, {"widths": (4, 8, 8, 8, 8), "patch_width": 4}),
