@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturekit.layers.checkpoints import load_official
-from lecturekit.layers.gan import check_gan, discriminator_losses, gan_loss
+from lecturekit.layers.gan import check_gan, discriminator_losses, gan_loss, variety
 from lecturekit.layers.generators import check_pictures, evaluating
 
 
@@ -128,6 +128,11 @@ class ConditionalGAN(nn.Module):
         if player == "generator":
             return {"loss_adversarial": gan_loss(self.discriminator(fake, condition), True, self.gan)}
         return discriminator_losses(lambda x: self.discriminator(x, condition), images, fake, self.gan)
+
+    def variety(self, batch: tuple[Tensor, Tensor]) -> float | None:
+        """How much pictures of a batch's labels differ within a class, as a share of how much the real do."""
+        images, labels = batch
+        return variety(self.sample(labels), images, labels if self.generator.label else None)
 
     def sample(self, labels: Tensor | Sequence[int], seed: int = 0) -> Tensor:
         """A picture of each label in 0..num_classes-1: [B, 1, size, size] in 0..1; one seed, one result."""

@@ -28,6 +28,7 @@ from lecturekit.layers.gan import (
     discriminator_losses,
     gan_loss,
     normal_weights,
+    variety,
 )
 from lecturekit.layers.generators import check_pictures, each_picture, evaluating, signed, unsigned
 
@@ -170,6 +171,14 @@ class CycleGAN(nn.Module):
             return each_picture(
                 lambda x: unsigned(self.generators[to](signed(x))), images, multiple=4, smallest=8
             )
+
+    def variety(self, batch: tuple[Tensor, Tensor]) -> float | None:
+        """How much the translations of a batch's pictures differ, as a share of how much the pictures of that
+        domain do: of the two directions the lesser.
+        """
+        pairs = zip(batch, batch[::-1], self.domains[::-1], strict=True)
+        found = [variety(self.translate(here, to=to), there) for here, there, to in pairs]
+        return None if None in found else min(found)
 
     @classmethod
     def tiny(cls, **changes) -> "CycleGAN":

@@ -21,7 +21,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lecturekit.layers.checkpoints import load_parts, unet_names
-from lecturekit.layers.gan import PatchGAN, check_gan, discriminator_losses, gan_loss, normal_weights, still
+from lecturekit.layers.gan import (
+    PatchGAN,
+    check_gan,
+    discriminator_losses,
+    gan_loss,
+    normal_weights,
+    still,
+    variety,
+)
 from lecturekit.layers.generators import check_pictures, each_picture, evaluating, signed, unsigned
 
 
@@ -136,6 +144,11 @@ class Pix2Pix(nn.Module):
             return each_picture(
                 lambda x: unsigned(self.generator(signed(x))), images, self.inputs, multiple=self.multiple
             )
+
+    def variety(self, batch: tuple[Tensor, Tensor]) -> float | None:
+        """How much the answers to a batch's conditions differ, as a share of how much the true ones do."""
+        conditions, answers = batch
+        return variety(self.translate(conditions), answers)
 
     def judge(self, conditions: Tensor, answers: Tensor) -> Tensor:
         """How real the discriminator finds each patch, [B, 1, h, w] in 0..1 (for the "bce" loss)."""

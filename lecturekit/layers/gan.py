@@ -66,6 +66,20 @@ def discriminator_losses(
     return losses
 
 
+def variety(fake: Tensor, real: Tensor, labels: Tensor | None = None) -> float | None:
+    """How much the fakes [B, ...] of a batch differ from each other, as a share of how much the real pictures
+    do: 0 where one and the same comes out, whatever went in.
+
+    The mean Euclidean distance over all pairs; with `labels` [B] over the pairs of one label. None where
+    there is no pair, or the real pictures are all the same.
+    """
+    pairs = torch.ones(len(real), len(real), dtype=torch.bool, device=real.device).triu(1)
+    if labels is not None:
+        pairs &= labels[:, None] == labels
+    own, theirs = (torch.cdist(x.flatten(1), x.flatten(1))[pairs].sum() for x in (fake, real))
+    return float(own / theirs) if theirs > 0 else None
+
+
 @contextlib.contextmanager
 def still(module: nn.Module) -> Iterator[None]:
     """Inside, the batch norms of `module` normalise by the batch as ever, but don't take it into their

@@ -10,6 +10,7 @@ from lecturekit.training.history import History
 from lecturekit.training.loop import Interrupted, train
 from lecturekit.training.parts import adamw, constant, cosine, linear
 from lecturekit.training.recipe import Budget, Paper, Recipe, fit
+from lecturekit.training.watchdog import TrainingWarning
 
 __all__ = [
     "Budget",
@@ -18,6 +19,7 @@ __all__ = [
     "NonFiniteLoss",
     "Paper",
     "Recipe",
+    "TrainingWarning",
     "adamw",
     "constant",
     "cosine",

@@ -19,6 +19,7 @@ from lecturekit.training import parts, processes
 from lecturekit.training.game import NonFiniteLoss, Turn, gradients, players
 from lecturekit.training.history import History
 from lecturekit.training.state import State
+from lecturekit.training.watchdog import Watchdog
 
 
 class Interrupted(KeyboardInterrupt):
@@ -75,8 +76,8 @@ def train(
 
     Under torchrun the processes share the work: each takes its part of every batch, the first one writes.
 
-    Raises NonFiniteLoss; ValueError for settings that make no sense, and for a checkpoint of another
-    training.
+    Warns of games that go wrong (see `watchdog`): TrainingWarning. Raises NonFiniteLoss; ValueError for
+    settings that make no sense, and for a checkpoint of another training.
     """
     check(dataset, steps, batch_size, average, every, resume, checkpoint)
     path = Path(checkpoint) if checkpoint else None
@@ -110,6 +111,7 @@ def train(
         if path:
             take_up(state, path, resume)
         history, clock = state.history, time.monotonic() - state.history.seconds
+        watchdog = Watchdog(model)
         with bar(facts.get("recipe", "training"), state.step, steps, progress) as shown:
             while state.step < steps and not history.interrupted:
                 remembered = state.remember()
@@ -124,7 +126,9 @@ def train(
                     history.interrupted = True
                 else:
                     history.interrupted = processes.any_of(asked.is_set())
-                    shown.set_postfix_str(history.news(), refresh=False)
+                    if len(game) > 1 and processes.rank() == 0:
+                        watchdog.see(history, batch)
+                    shown.set_postfix_str(history.news() + watchdog.news, refresh=False)
                     shown.update()
                 history.seconds = time.monotonic() - clock
                 if path and (state.step % every == 0 or state.step == steps or history.interrupted):
