@@ -39,7 +39,8 @@ def release(
     """
     from lecturekit.homework.release import release
 
-    result({"notebook": str(release(out))}, as_json, lambda told: print(told["notebook"]))
+    (notebook,) = release(out)
+    result({"notebook": str(notebook)}, as_json, lambda told: print(told["notebook"]))
 
 
 @app.command()
