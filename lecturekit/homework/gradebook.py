@@ -74,7 +74,8 @@ class Book:
         except MissingEntry:
             self.book.add_student(student, last_name=whole(record["name"])[:128])
         known = self.has(student)
-        self.book.update_or_create_submission(self.notebook, student)
+        with db.no_autoflush:  # nbgrader's own objects lean on each other before they are added
+            self.book.update_or_create_submission(self.notebook, student)
         notebook = self.book.find_submission_notebook(self.notebook, self.notebook, student)
         grades = {grade.name: grade for grade in notebook.grades}
         comments = {comment.name: comment for comment in notebook.comments}

@@ -117,16 +117,17 @@ class Watch:
     def exceeded(self) -> str | None:
         """What ran out, if something did; the caller then kills the tree."""
         if self.found is None:
-            tasks, size = _tree(self.root)
-            if tasks > self.limits.processes:
+            threads, pids = _tree(self.root)
+            limit = self.limits.memory * 1_000_000
+            if threads > self.limits.processes:
                 self.found = "processes"
-            elif size > self.limits.memory * 1_000_000:
+            elif sum(map(_resident, pids)) > limit and sum(map(_share, pids)) > limit:
                 self.found = "memory"
         return self.found
 
 
-def _tree(root: int) -> tuple[int, int]:
-    """Threads and private bytes of a process and its descendants."""
+def _tree(root: int) -> tuple[int, list[int]]:
+    """The number of threads of a process and its descendants, and their ids."""
     children: dict[int, list[int]] = {}
     threads: dict[int, int] = {}
     for entry in os.listdir("/proc"):
@@ -140,9 +141,20 @@ def _tree(root: int) -> tuple[int, int]:
         pid = todo.pop()
         found.append(pid)
         todo += children.get(pid, [])
-    size = 0
-    for pid in found:
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
-            size += (resident - shared) * PAGE
-    return sum(threads.get(pid, 0) for pid in found), size
+    return sum(threads.get(pid, 0) for pid in found), found
+
+
+def _resident(pid: int) -> int:
+    """Bytes of its own that a process holds in memory; pages shared with a parent count for both."""
+    with contextlib.suppress(OSError, ValueError):
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+        return (resident - shared) * PAGE
+    return 0
+
+
+def _share(pid: int) -> int:
+    """Bytes that a process holds, shared pages divided by those who share them: exact, and slower to read."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^Pss_Anon: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+        return int(found[1]) * 1024 if found else _resident(pid)
+    return _resident(pid)

@@ -18,6 +18,7 @@ MOODLE = re.compile(
     r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<what>file|onlinetext)(?:_.*)?", re.DOTALL
 )
 CANVAS = re.compile(r"(?P<name>[^_]+)(?:_LATE)?_(?P<id>\d+)_\d+_.+", re.DOTALL)
+JUNK = re.compile(r"\._.*|\.DS_Store|\.git|\.ipynb_checkpoints|__MACOSX", re.DOTALL)
 DEPTH = 3  # folders below a student's own in which a notebook is looked for
 MANY = 1000  # files in one student's folder
 
@@ -47,7 +48,7 @@ def find(folder: Path, notebook: str) -> list[Submission]:
         raise ValueError(f"submissions: {folder} is no folder")
     found: dict[str, list[Submission]] = {}
     for entry in sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name)):
-        if not entry.name.startswith(".") and (one := _submission(entry, notebook)):
+        if not JUNK.fullmatch(entry.name) and (one := _submission(entry, notebook)):
             found.setdefault(one.student, []).append(one)
     if not found:
         raise ValueError(f"submissions: there are no submissions in {folder}")
@@ -88,9 +89,9 @@ def _inside(folder: Path, notebook: str) -> tuple[Path | None, str]:
             if entry.is_symlink():
                 links.append(entry.name)
             elif entry.is_dir(follow_symlinks=False):
-                if depth < DEPTH and not entry.name.startswith(".") and entry.name != "__MACOSX":
+                if depth < DEPTH and not JUNK.fullmatch(entry.name):
                     todo.append((Path(entry.path), depth + 1))
-            elif entry.name.endswith(".ipynb") and entry.is_file(follow_symlinks=False):
+            elif _is_notebook(entry):
                 notebooks.append(Path(entry.path))
     named = [path for path in notebooks if path.stem == notebook] or notebooks
     if len(named) == 1:
@@ -100,6 +101,11 @@ def _inside(folder: Path, notebook: str) -> tuple[Path | None, str]:
     if links:
         return None, f"there are only links in its folder, which are not followed: {_some(links)}"
     return None, "there is no notebook in its folder"
+
+
+def _is_notebook(entry: os.DirEntry) -> bool:
+    named = entry.name.endswith(".ipynb") and not JUNK.fullmatch(entry.name)
+    return named and entry.is_file(follow_symlinks=False)
 
 
 def _several(many: list[Submission]) -> Submission:

@@ -10,7 +10,7 @@ from nbformat import v4
 
 from lecturekit.homework.tasks import Assignment, Mark, Task
 
-SECONDS = 2.0
+SECONDS = 5.0
 STORED = np.arange(48.0).reshape(3, 4, 4) % 7 / 7  # the "training pictures", which students have
 
 
