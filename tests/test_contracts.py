@@ -1,4 +1,4 @@
-"""What every system of the catalogue promises, whatever its paper: the same tests run over all of them."""
+"""What every detector of the catalogue promises, whatever its paper: the same tests run over all of them."""
 
 import copy
 import dataclasses
@@ -11,8 +11,10 @@ import torch
 from lecturekit import recipes
 from lecturekit.data import collate
 
+DETECTORS = [name for name in recipes.names() if recipes.entry(name).lecture != "cgan"]
 
-@pytest.fixture(scope="module", params=recipes.names())
+
+@pytest.fixture(scope="module", params=DETECTORS)
 def system(request):
     """A recipe and its freshly made tiny model; tests that train work on a copy."""
     torch.manual_seed(0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import signal
 
@@ -56,9 +57,10 @@ class TestRecipe:
     def test_is_judged_on_what_it_never_saw(self, name):
         recipe = recipes.get(name)
         train, val = recipe.train, recipe.val
-        assert len(val) * getattr(val, "frames", 1) >= 200  # pictures
+        if recipe.lecture != "cgan":
+            assert len(val) * getattr(val, "frames", 1) >= 200  # pictures
         assert repr(train) != repr(val)
-        if isinstance(val, TownScenes):
+        if hasattr(val, "first"):
             assert train.first + train.count <= val.first
         assert recipe.full.steps > recipe.quick.steps
         assert recipe.full.bar >= recipe.quick.bar > 0
@@ -67,10 +69,16 @@ class TestRecipe:
         recipe = recipes.get(name)
         torch.manual_seed(0)
         model = recipe.model()
-        few = dataclasses.replace(recipe.val, first=30_000_000, count=3, size=64)
+        few = recipe.val
+        if hasattr(few, "first"):
+            few = dataclasses.replace(few, first=30_000_000, count=3, size=64)
+        elif hasattr(few, "names"):
+            few = [tuple(x[:, : x.shape[1] // 4, : x.shape[1] // 4] for x in few[0])]
         metrics = recipe.evaluate(model, few, False)
         assert recipe.metric in metrics
-        assert all(v is None or 0 <= v <= 1 for v in metrics.values())
+        assert all(v is None or math.isfinite(v) for v in metrics.values())
+        if recipe.lecture != "cgan":
+            assert all(v is None or 0 <= v <= 1 for v in metrics.values())
         outputs = recipe.probe(model, few)
         assert outputs
         assert all(torch.is_tensor(v) for v in outputs.values())
@@ -208,7 +216,8 @@ def test_every_system_resumes_bit_for_bit(name, tmp_path, ctrl_c_as_usual):
     results = []
     for draw in (0, 9):  # the ninth sample belongs to the third step
         recipe = recipes.get(name)
-        train = Interrupting(dataclasses.replace(recipe.train, count=100, size=64), draw)
+        fewer = {"count": 100, "size": 64} if hasattr(recipe.train, "first") else {}
+        train = Interrupting(dataclasses.replace(recipe.train, **fewer), draw)
         recipe = dataclasses.replace(recipe, train=train, batch_size=4)
         settings = {"steps": 6, "checkpoint": tmp_path / f"{draw}.pt", "progress": False}
         if draw:
@@ -218,4 +227,4 @@ def test_every_system_resumes_bit_for_bit(name, tmp_path, ctrl_c_as_usual):
     (whole, history), (parts, resumed) = results
     assert resumed.rows == history.rows
     pairs = zip(whole.state_dict().values(), parts.state_dict().values(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    assert all(torch.equal(a, b) for a, b in pairs if torch.is_tensor(a))

@@ -217,7 +217,7 @@ def test_what_is_not_shipped(tmp_path, model, history, words):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.names() + zoo.extras())
 class TestShipped:
     """The weights that lie in the package."""
 
@@ -244,5 +244,7 @@ def test_shipped_weights_are_small_together():
     assert sum(file.stat().st_size for file in zoo.FOLDER.glob("*")) <= 30e6
 
 
-def test_every_shipped_file_belongs_to_a_system():
-    assert {file.stem for file in zoo.FOLDER.glob("*.safetensors")} <= set(recipes.names())
+def test_every_shipped_file_belongs_to_a_recipe():
+    known = {*recipes.names(), *recipes.EXTRAS}
+    assert {file.stem for file in zoo.FOLDER.glob("*.safetensors")} <= known
+    assert [recipes.get(name).name for name in recipes.EXTRAS] == list(recipes.EXTRAS)

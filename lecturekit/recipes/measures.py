@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from lecturekit.data.views import read_labels
+from lecturekit.data.views import SEMANTIC, read_labels
 from lecturekit.metrics import images as measure
 from lecturekit.metrics.judges import (
     by_night,
@@ -13,7 +13,6 @@ from lecturekit.metrics.judges import (
     read,
     segmentation_metrics,
 )
-from lecturekit.town import SEMANTIC
 
 EACH = 100  # digits sampled of each class
 CONVINCED, SHARE = 0.90, 0.70  # what CycleGAN's joint score asks of the judge and of the segmenter
