@@ -7,12 +7,13 @@ pixel, and both are blurred. `srgan` trains the same network against a discrimin
 What is new in SRResNet (section 2.1): deep residual blocks that work at the small size, where they are cheap,
 and sub-pixel convolutions (Shi et al. 2016, 1609.05158) that enlarge by turning channels into pixels.
 
-`paper()` is a widely used public network. Departures: PReLUs have a single slope, and pictures lie in 0..1;
-`upscale` clamps to it, while training sees what is put out (a clamped pixel would have no gradient).
+`paper()` is a widely used public network. Departures: PReLUs have a single slope, training begins at an
+interpolation of the small picture instead of at noise, and pictures lie in 0..1; `upscale` clamps to it, while training sees what is put out (a clamped pixel would have no gradient).
 """
 
 from collections.abc import Mapping, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -64,11 +65,35 @@ class SRResNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
+        start_as_interpolation(self)
 
     def forward(self, x: Tensor) -> Tensor:
         shallow = self.stem(x)  # [B, C, H, W]
         deep = shallow + self.merge(self.blocks(shallow))
         return self.output(self.upsample(deep))  # [B, 3, scale H, scale W]
+
+
+@torch.no_grad()
+def start_as_interpolation(net: SRResNet) -> None:
+    """Initial values by which an untrained network interpolates linearly, and learns what that lacks.
+
+    Three channels carry the picture through, to which the residual branches add nothing at first (Goyal et
+    al. 2017, 1706.02677), and enlarging puts out each pixel four times (Aitken et al. 2017, 1707.02937).
+    """
+    for norm in (*(block.body[-1] for block in net.blocks), net.merge[-1]):
+        nn.init.constant_(norm.weight, 0.1)
+        norm.weight[:3] = 0
+    for conv in (net.stem[0], *(step[0] for step in net.upsample)):
+        middle = conv.kernel_size[0] // 2
+        times = 1 if conv is net.stem[0] else 4  # sub-pixels, neighbours among the output channels
+        conv.weight.copy_(conv.weight[::times].repeat_interleave(times, dim=0))
+        conv.weight[: 3 * times] = 0
+        for channel in range(3 * times):
+            conv.weight[channel, channel // times, middle, middle] = 1
+    line = torch.tensor([0, 0, 0.5, 1, 1, 1, 0.5, 0, 0]) / 4  # smooths steps of four pixels
+    net.output.weight.mul_(0.01)
+    for channel in range(3):
+        net.output.weight[channel, channel] = line[:, None] * line
 
 
 def check_pair(batch: tuple[Tensor, Tensor], scale: int) -> tuple[Tensor, Tensor]:

@@ -51,19 +51,28 @@ def test_other_scales():
             SRResNet(scale=scale)
 
 
-def test_initial_values_are_the_public_ones():
-    """He et al.'s normal for the generator's convolutions, biases 0; the discriminator as PyTorch's."""
+def test_residual_branches_begin_as_he_et_al_and_the_discriminator_as_pytorch():
     torch.manual_seed(0)
     model = SRGAN.tiny(channels=64, widths=(16, 32, 64, 64))
-    for name, layer in model.generator.named_modules():
+    for name, layer in model.generator.blocks.named_modules():
         if isinstance(layer, nn.Conv2d):
             fan_in = layer.weight[0].numel()
             assert float(layer.weight.detach().std()) == pytest.approx(math.sqrt(2 / fan_in), rel=0.1), name
-            assert layer.bias is None or not layer.bias.any()
         elif isinstance(layer, nn.PReLU):
             assert layer.weight.tolist() == [0.25]
     last = model.discriminator.features[-3]
     assert float(last.weight.detach().abs().max()) == pytest.approx(last.weight[0].numel() ** -0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_an_untrained_generator_interpolates(scale):
+    torch.manual_seed(0)
+    smooth = nn.functional.avg_pool2d(torch.rand(2, 3, 40, 40), 9, stride=1)
+    found = make("super_resolution", scale=scale).upscale(smooth)
+    expected = nn.functional.interpolate(smooth, scale_factor=scale, mode="bilinear")
+    inside = (..., slice(8, -8), slice(8, -8))
+    assert float((found - expected)[inside].abs().max()) < 0.05
+    assert float((found - smooth.mean())[inside].abs().max()) > 0.1, "which is no constant"
 
 
 def test_the_first_convolution_alone_has_a_bias_and_no_norm():
