@@ -8,7 +8,8 @@ What is new in SRResNet (section 2.1): deep residual blocks that work at the sma
 and sub-pixel convolutions (Shi et al. 2016, 1609.05158) that enlarge by turning channels into pixels.
 
 `paper()` is a widely used public network. Departures: PReLUs have a single slope, training begins at an
-interpolation of the small picture instead of at noise, and pictures lie in 0..1; `upscale` clamps to it, while training sees what is put out (a clamped pixel would have no gradient).
+interpolation of the small picture instead of at noise, and pictures lie in 0..1; `upscale` clamps to it, while
+training sees what is put out (a clamped pixel would have no gradient).
 """
 
 from collections.abc import Mapping, Sequence
