@@ -8,7 +8,7 @@ What is new in SRResNet (section 2.1): deep residual blocks that work at the sma
 and sub-pixel convolutions (Shi et al. 2016, 1609.05158) that enlarge by turning channels into pixels.
 
 `paper()` is a widely used public network. Departures: PReLUs have a single slope, training begins at an
-interpolation of the small picture instead of at noise, and pictures lie in 0..1; `upscale` clamps to it, while
+interpolation of the small picture instead of at noise, and pictures lie in 0..1; `upscale` clamps to it, but
 training sees what is put out (a clamped pixel would have no gradient).
 """
 

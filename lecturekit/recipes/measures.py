@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from lecturekit.data import Digits
 from lecturekit.data.views import SEMANTIC, read_labels
 from lecturekit.metrics import images as measure
 from lecturekit.metrics.judges import (
@@ -22,9 +23,9 @@ def evaluate_conditional_gan(model: nn.Module, dataset, progress: bool = False) 
     """Do 100 digits of each class look like their class, are they varied, and are they new?
 
     {conditional_accuracy, diversity, copies}, as in `metrics.judges`, in which `dataset` stands for the real
-    digits; None each for digits of another size than the judge reads.
+    digits; None each for digits of another size than the judge reads, which are MNIST's.
     """
-    if model.size != 8:
+    if model.size != 8 or not isinstance(dataset, Digits):
         return dict.fromkeys(("conditional_accuracy", "diversity", "copies"))
     labels = torch.arange(model.num_classes).repeat_interleave(EACH)
     pictures = model.sample(labels, seed=10_000_000).cpu()
