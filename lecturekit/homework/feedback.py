@@ -22,16 +22,23 @@ SAID = {
     "crashed": "Your notebook's process ended before it was through. What was answered before counts.",
     "unreadable": "Your notebook could not be read, so nothing was graded yet. This is not a 0.",
 }
+STOPPED = ("timed out", "out of memory", "crashed")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; color:
-#222 }} table {{ border-collapse: collapse; width: 100% }} th, td {{ text-align: left; vertical-align: top;
-padding: .4rem .6rem; border-bottom: 1px solid #ddd }} td.points {{ white-space: nowrap; text-align: right
-}} td, pre {{ white-space: pre-wrap; overflow-wrap: anywhere }} pre {{ background: #f5f5f5; padding: .6rem;
-font-size: 14px }} </style></head><body> <h1>{title}</h1> <p><bdi>{name}</bdi></p> <p><strong>{points} of
-{out_of} points{sofar}.</strong> {said}</p> {body} </body></html>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }}
+th, td {{ text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd }}
+.points {{ white-space: nowrap; text-align: right }}
+td, pre {{ white-space: pre-wrap; overflow-wrap: anywhere }}
+pre {{ background: #f5f5f5; padding: .6rem; font-size: 14px }}
+</style></head><body>
+<h1>{title}</h1>
+<p><bdi>{name}</bdi></p>
+<p><strong>{points} of {out_of} points{sofar}.</strong> {said}</p>
+{body}
+</body></html>
 """
 
 
@@ -75,7 +82,7 @@ def page(assignment: Assignment, record: dict, scores: dict[str, dict], remarks:
         comment = "graded by a person" if score["by_hand"] else "a person will read this answer"
         rows.append(_row(f"Written question: {row['name']}", comment, _points(score, row["out_of"])))
     body = [f"<table>{''.join(rows)}</table>"]
-    if record["why"] and record["state"] not in ("graded", "tampered", "needs a person"):
+    if record["why"] and record["state"] in (*STOPPED, "unreadable"):
         body.insert(0, f"<p>What happened: {escape(record['why'])}.</p>")
     if record["tampered"]:
         items = "".join(f"<li>{escape(text)}</li>" for text in record["tampered"])
@@ -87,7 +94,7 @@ def page(assignment: Assignment, record: dict, scores: dict[str, dict], remarks:
             f"<p>Cell {escape(cell)}:</p><pre>{escape(text)}</pre>" for cell, text in record["errors"][:10]
         )
         body.append(f"<h2>Errors in your cells</h2>{told}")
-    if record["output"]:
+    if record["output"] and record["state"] in STOPPED:
         cut = f" (the beginning of {record['printed']:,} bytes)" if record["printed"] > 4000 else ""
         body.append(f"<h2>What your notebook printed{cut}</h2><pre>{escape(record['output'])}</pre>")
     return PAGE.format(
@@ -118,7 +125,9 @@ def table(records: list[dict], scores: dict[str, dict[str, dict]]) -> str:
     names = [row["name"] for row in first["tasks"] + first["written"]]
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(["student", "name", "state", "points", "out_of", "final", *names, "open", "why", "file"])
+    writer.writerow(
+        ["student", "name", "state", "points", "out_of", "final", *names, "open", "reason", "file"]
+    )
     for record in sorted(records, key=lambda r: r["student"]):
         mine = scores[record["student"]]
         points, final = totals(record, mine)

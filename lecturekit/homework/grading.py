@@ -130,7 +130,7 @@ class Grader:
     def _version(self, data: bytes, problem: str) -> str:
         """Of everything that a record depends on: the notebook, the assignment, the salt."""
         told = hashlib.sha256(self.records.salt)
-        told.update(self.assignment.source.read_bytes())
+        told.update(repr(self.cells).encode())
         told.update(repr([(t.name, t.points, t.run) for t in self.assignment.tasks]).encode())
         told.update(hashlib.sha256(data).digest() + problem.encode(errors="replace"))
         return told.hexdigest()

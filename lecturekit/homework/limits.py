@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+NEARLY = 0.95  # of the memory's limit
 _number = itertools.count()
 
 
@@ -52,15 +53,15 @@ class Group:
 
     def __init__(self, parents: dict[str, Path], limits: Limits):
         _sweep(parents)
+        self.size = limits.memory * 1_000_000
         name = f"lecturekit-{os.getpid()}-{next(_number)}"
         self.memory, self.pids = parents["memory"] / name, parents["pids"] / name
         try:
             for folder in (self.memory, self.pids):
                 folder.mkdir()
-            size = str(limits.memory * 1_000_000)
-            (self.memory / "memory.limit_in_bytes").write_text(size)
+            (self.memory / "memory.limit_in_bytes").write_text(str(self.size))
             with contextlib.suppress(OSError):  # kernels without swap accounting
-                (self.memory / "memory.memsw.limit_in_bytes").write_text(size)
+                (self.memory / "memory.memsw.limit_in_bytes").write_text(str(self.size))
             (self.pids / "pids.max").write_text(str(limits.processes))
         except OSError:
             self.close()
@@ -71,10 +72,14 @@ class Group:
         return [str(folder / "cgroup.procs") for folder in (self.memory, self.pids)]
 
     def exceeded(self) -> str | None:
-        """What ran out, if something did: the kernel has killed for it, or refused it."""
+        """What ran out, if something did; the caller then kills the tree, if the kernel hasn't yet.
+
+        Near the limit the kernel would long throw out pages of code, and read them again, before it kills.
+        """
         with contextlib.suppress(OSError):
             killed = re.search(r"^oom_kill (\d+)", (self.memory / "memory.oom_control").read_text(), re.M)
-            if killed and int(killed[1]):
+            used = re.search(r"^rss (\d+)", (self.memory / "memory.stat").read_text(), re.M)
+            if (killed and int(killed[1])) or (used and int(used[1]) > NEARLY * self.size):
                 return "memory"
         return None
 
@@ -142,6 +147,15 @@ def _tree(root: int) -> tuple[int, list[int]]:
         found.append(pid)
         todo += children.get(pid, [])
     return sum(threads.get(pid, 0) for pid in found), found
+
+
+def waited(root: int) -> float:
+    """The longest that a process of the tree was ready to run while others had the processor, in seconds."""
+    found = [0.0]
+    for pid in _tree(root)[1]:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            found.append(int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9)
+    return max(found)
 
 
 def _resident(pid: int) -> int:

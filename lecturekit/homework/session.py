@@ -14,11 +14,13 @@ import numpy as np
 from lecturekit.homework import channel
 from lecturekit.homework.arrays import pack, unpack
 from lecturekit.homework.channel import ANSWER, CELL, END, ERROR, HELLO, INPUTS, JOB, READY
+from lecturekit.homework.limits import waited
 from lecturekit.homework.sandbox import Process, Sandbox
 from lecturekit.homework.tasks import Task
 
 TICK = 0.1  # seconds between two looks at the limits
 TEXT = 65_536  # bytes of a message's text, and of the output that is kept
+PATIENCE = 2  # times its own length a limit is put off on a busy machine
 START = 60  # seconds until the process itself runs, on a busy machine
 
 
@@ -90,6 +92,7 @@ class _Talk:
         self.asked: Answer | None = None  # the answer that is awaited
         self.finished = False
         self.left, self.since = seconds, None  # of the cells' time; when they went on
+        self.allowed, self.excused = START, 0.0
         self.limit = time.monotonic() + START
         total = int(seconds + sum(t.seconds for t in self.tasks)) + 30
         self.outbox = memoryview(channel.frame(JOB, _job(steps, self.limits, total)))
@@ -111,7 +114,7 @@ class _Talk:
                 if self.process.answers not in ends.get_map():
                     return self._gone()
                 now = time.monotonic()
-                if now > self.limit:
+                if now > self.limit and not self._excused():
                     return self._late()
                 if now > look + TICK:
                     look = now
@@ -188,12 +191,12 @@ class _Talk:
         if len(self.outcome.answers) == len(self.tasks):
             raise Broken("the process broke the protocol: more tasks than there are")
         task = self.tasks[len(self.outcome.answers)]
-        self.left -= time.monotonic() - self.since
+        self.left -= max(0.0, time.monotonic() - self.since - self.excused)
         self.asked = Answer(task.inputs(self.seeds[task.name]))
         self.outbox = memoryview(bytes(self.outbox) + channel.frame(INPUTS, pack(self.asked.inputs)))
         if self.process.stdin not in ends.get_map():
             ends.register(self.process.stdin, selectors.EVENT_WRITE, self._write)
-        self.limit = time.monotonic() + task.seconds
+        self._allow(task.seconds)
 
     def _answer(self, kind: bytes, body: bytes) -> None:
         answer, task = self.asked, self.tasks[len(self.outcome.answers)]
@@ -211,11 +214,24 @@ class _Talk:
 
     def _cells_go_on(self) -> None:
         self.since = time.monotonic()
-        self.limit = self.since + max(self.left, 0)
+        self._allow(max(self.left, 0.0))
+
+    def _allow(self, seconds: float) -> None:
+        self.allowed, self.excused = seconds, 0.0
+        self.limit = time.monotonic() + seconds
 
     def _end(self, ended: str, why: str) -> None:
         self.printed += (_read(self.process.output) or b"")[: TEXT - len(self.printed)]
         self.outcome.ended, self.outcome.why = ended, why
+
+    def _excused(self) -> bool:
+        """Put the limit off by as long as the process had to wait for the processor, within PATIENCE."""
+        more = min(waited(self.process.process.pid), PATIENCE * self.allowed) - self.excused
+        if more < TICK:
+            return False
+        self.excused += more
+        self.limit += more
+        return True
 
     def _late(self) -> None:
         if self.asked:
