@@ -15,7 +15,8 @@ import lecturekit
 from lecturekit import cli, recipes, zoo
 from lecturekit.cli import report
 
-COMMANDS = ["list", "train", "evaluate", "predict", "claims", "doctor", "homework"]
+COMMANDS = ["list", "train", "evaluate", "predict", "sample", "translate", "upscale", "claims", "doctor"]
+COMMANDS += ["homework"]
 
 
 def run(*arguments):

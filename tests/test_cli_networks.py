@@ -17,7 +17,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from lecturekit import cli, recipes, zoo
-from lecturekit.cli import catalogue, weights
+from lecturekit.cli import material, weights
 from lecturekit.data.rle import decode_mask, encode_mask
 from lecturekit.training import History
 
@@ -428,7 +428,7 @@ def test_training_evaluating_and_predicting_on_a_folder_of_ones_own(tmp_path):
 
 def test_crowds_are_left_out_of_training_and_forgive_in_evaluation(tmp_path):
     file = coco_folder(tmp_path / "pets", {"dog": 18, "cat": 17})
-    recipe = catalogue._on_coco(RECIPE, tmp_path / "pets", None, file)
+    recipe = material.on_coco(RECIPE, tmp_path / "pets", None, file, training=True)[0]
     assert (recipe.train.crowd, recipe.val.crowd) == (False, True)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `lecturekit list | train | evaluate | predict | claims | doctor | homework`.
+"""The command line: `lecturekit list | train | evaluate | predict | sample | translate | upscale | …`.
 
 Nothing heavy is imported here: `lecturekit --help` doesn't wait for torch.
 """
@@ -10,9 +10,11 @@ import typer
 import lecturekit
 from lecturekit.cli.catalogue import evaluate, list_systems, train
 from lecturekit.cli.checks import claims, doctor
+from lecturekit.cli.generate import sample, upscale
 from lecturekit.cli.homework import app as homework
 from lecturekit.cli.predict import predict
 from lecturekit.cli.report import Course
+from lecturekit.cli.translate import translate
 
 app = typer.Typer(
     cls=Course,
@@ -23,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("list")(list_systems)
-for command in (train, evaluate, predict, claims, doctor):
+for command in (train, evaluate, predict, sample, translate, upscale, claims, doctor):
     app.command()(command)
 app.add_typer(homework, name="homework")
 
@@ -52,6 +54,9 @@ def about(
       lecturekit evaluate mask_rcnn           how good are the weights that come along?
       lecturekit train mask_rcnn              train it yourself: about 90 seconds
       lecturekit predict mask_rcnn photo.jpg  what does it see in my photo?
+      lecturekit sample conditional_gan       let a network draw digits
+      lecturekit translate cyclegan day.png   what would this street look like by night?
+      lecturekit upscale srgan photo.jpg      four times as large
       lecturekit claims                       is it true what the lectures say?
     """
 

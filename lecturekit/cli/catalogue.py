@@ -1,7 +1,6 @@
 """`lecturekit list`, `train` and `evaluate`: the networks, made and measured."""
 
 import dataclasses
-import functools
 import json
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lecturekit.cli.material import chosen, place, unit
 from lecturekit.cli.options import (
     Annotations,
     AsJson,
@@ -18,7 +18,6 @@ from lecturekit.cli.options import (
     System,
     Threads,
     Weights,
-    coco,
     prepare,
 )
 from lecturekit.cli.report import Failed, result, say, short, table
@@ -76,7 +75,7 @@ def train(
         Path | None, typer.Option(help="Folder for all files; runs/SYSTEM by default.", show_default=False)
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/checkpoint.pt.")] = False,
-    data: Data = "town",
+    data: Data = None,
     root: Root = None,
     annotations: Annotations = None,
     val_annotations: Annotated[
@@ -92,9 +91,9 @@ def train(
 ) -> None:
     """Train a network, and measure what it has learnt.
 
-    The recipe says how: the tiny size, from scratch, on Toy Town, within about a minute and a half on two
-    cores (the steps are the budget, seconds are reported). --full takes as many steps as the shipped weights
-    had. A bar shows the losses.
+    The recipe says how: the tiny size, from scratch, on Toy Town (digits, photographs), within about a minute
+    and a half on two cores (the steps are the budget, seconds are reported). --full takes as many steps as
+    the shipped weights had. A bar shows the losses, and names a game of two players that goes wrong.
 
     Everything lands in OUT: checkpoint.pt (written every 50 steps), history.json (every loss of every step),
     weights.safetensors (for `evaluate` and `predict --weights`) and metrics.json. Ctrl-C, a power cut or
@@ -103,6 +102,8 @@ def train(
 
     --data coco trains on your own pictures: a folder in COCO's instances format (polygons, RLE; crowds are
     left out), or of keypoints for keypoint_rcnn. The network gets as many classes as the annotations have.
+    --data mnist has conditional_gan draw digits of 28 x 28 pixels; ROOT/MNIST/raw holds the four files.
+    --data photos has super-resolution learn from the JPEGs and PNGs in ROOT.
 
     --json: {system, data, steps, seed, seconds, metrics, bar, files, shipped}.
 
@@ -112,30 +113,30 @@ def train(
       lecturekit train mask_rcnn --steps 50 --out runs/try
       lecturekit train mask_rcnn --full --resume
       lecturekit train mask_rcnn --data coco --root balloons --annotations balloons/train.json
+      lecturekit train super_resolution --data photos --root holidays
     """
     prepare(threads, device)
     from lecturekit import recipes, training
 
     recipe = recipes.get(system)
-    if ship and (not full or steps or data != "town"):
-        raise ValueError("--ship goes with --full, the recipe's own steps, and Toy Town")
-    evaluated = data == "town" or val_annotations is not None
-    if data == "coco":
-        recipe = _on_coco(recipe, root, annotations, val_annotations)
-    elif root or annotations or val_annotations:
-        raise ValueError("--root, --annotations and --val-annotations go with --data coco")
-    names = tuple(recipe.train.class_names)
+    recipe, where = chosen(recipe, data, root, annotations, val_annotations, training=True)
+    theirs = where != place(recipes.get(system))
+    if ship and (not full or steps or theirs):
+        raise ValueError("--ship goes with --full, the recipe's own steps, and the recipe's own data")
+    evaluated = data != "coco" or val_annotations is not None
+    names = tuple(getattr(recipe.train, "class_names", ()))
     ids = getattr(recipe.train, "category_ids", tuple(range(1, len(names) + 1)))
     budget = "full" if full else "quick"
     steps = steps or recipe.budget(budget).steps
     seed = recipe.seed if seed is None else seed
-    out = out or Path("runs") / (system if data == "town" else f"{system}-coco")
+    out = out or Path("runs") / (f"{system}-{data}" if theirs else system)
     out.mkdir(parents=True, exist_ok=True)
     files = {
         name: out / name for name in ("checkpoint.pt", "history.json", "weights.safetensors", "metrics.json")
     }
     card = {"class_names": names, "category_ids": ids, "budget": budget}
-    say(f"{recipe.paper.title}, tiny: {steps} steps of {recipe.batch_size} pictures; files in {out}/")
+    title = f"{recipe.paper.title}, tiny" if recipe.paper else system
+    say(f"{title}: {steps} steps of {recipe.batch_size} {unit(recipe.train)}; files in {out}/")
     try:
         model, history = training.fit(
             recipe,
@@ -155,11 +156,11 @@ def train(
     files["history.json"].write_text(history.to_json())
     told = {"system": system, **card, "data": repr(recipe.train), "steps": steps, "seed": seed}
     weights.save(files["weights.safetensors"], model, told | {"seconds": round(history.seconds, 1)})
-    seen_by = model if data == "town" else Observer(model).eval()
+    seen_by = Observer(model).eval() if data == "coco" else model
     metrics = recipe.evaluate(seen_by, recipe.val, True) if evaluated else {}
-    done = {"system": system, "data": _place(data, recipe.train), "steps": steps, "seed": seed}
+    done = {"system": system, "data": where, "steps": steps, "seed": seed}
     done |= {"seconds": round(history.seconds, 1), "metrics": metrics}
-    done["bar"] = recipe.judged(metrics, budget) if data == "town" else None
+    done["bar"] = None if theirs else recipe.judged(metrics, budget)
     files["metrics.json"].write_text(json.dumps(done, indent=2) + "\n")
     done["files"] = {name.split(".")[0]: str(path) for name, path in files.items()}
     done["shipped"] = None
@@ -171,27 +172,14 @@ def train(
     result(done, as_json, _show_training)
 
 
-def _on_coco(recipe, root: Path | None, annotations: Path | None, val_annotations: Path | None):
-    """The recipe for a folder in COCO's format: its pictures, and as many classes as it has."""
-    own = coco(recipe, root, annotations, "train", crowd=False)
-    held_out = coco(recipe, root, val_annotations, "val", crowd=True) if val_annotations else own
-    if held_out.class_names != own.class_names or held_out.keypoint_names != own.keypoint_names:
-        raise ValueError(f"--val-annotations: other categories or keypoints than in {own.annotations}")
-    sizes = {"num_classes": len(own.class_names) + 1}
-    if own.keypoints:
-        sizes["num_keypoints"] = len(own.keypoint_names)
-    model = functools.partial(recipe.model, **sizes)
-    return dataclasses.replace(recipe, model=model, train=own, val=held_out)
-
-
 def evaluate(
     system: System,
     weights: Weights = None,
-    data: Data = "town",
+    data: Data = None,
     root: Root = None,
     annotations: Annotations = None,
     n: Annotated[
-        int | None, typer.Option("--n", min=1, help="How many pictures; all by default.", show_default=False)
+        int | None, typer.Option("--n", min=1, help="How many samples; all by default.", show_default=False)
     ] = None,
     seed: Annotated[
         int | None,
@@ -203,17 +191,20 @@ def evaluate(
     device: Device = "cpu",
     as_json: AsJson = False,
 ) -> None:
-    """Measure a network on pictures it has never seen.
+    """Measure a network on data it has never seen.
 
-    By default the shipped weights, on the recipe's held-out scenes of Toy Town, against the bar that they
-    must reach. --weights takes any others: of your own training, or the authors' (see `predict --help`).
+    By default the shipped weights, on what the recipe holds out (scenes or clips of Toy Town, digits,
+    photographs), against the bar that they must reach. --weights takes any others: of your own training, or
+    the authors' (see `predict --help`).
 
     --data coco measures on a folder in COCO's instances format. Classes of weights and folder are matched by
-    their names (or, if no name is known, by COCO's category ids); crowds forgive, as COCO wants it.
+    their names (or, if no name is known, by COCO's category ids); crowds forgive, as COCO wants it. --data
+    photos measures super-resolution on the pictures in a folder.
 
     AP is the average precision over the IoU thresholds 0.50, 0.55, … 0.95 as COCO defines it, from 0 to 1;
-    AP50 asks for an overlap of 0.5 only. Keypoints overlap by their similarity (OKS). A metric with nothing
-    to measure is null.
+    AP50 asks for an overlap of 0.5 only. Keypoints overlap by their similarity (OKS). PSNR is in dB, on luma.
+    What networks draw is judged by others that were trained on real pictures: how often they read in it what
+    they should. A metric with nothing to measure is null.
 
     --json: {system, data, n, seed, metrics: {name: value}, bar: {metric, at_least, value, reached},
     seconds}; seed is the first scene's, bar is null when the data aren't the recipe's.
@@ -222,6 +213,7 @@ def evaluate(
     Examples:
       lecturekit evaluate mask_rcnn
       lecturekit evaluate mask_rcnn --weights runs/mask_rcnn/weights.safetensors --json
+      lecturekit evaluate super_resolution --data photos --root holidays
       lecturekit evaluate mask_rcnn --data coco --root val2017 --annotations instances_val2017.json --n 50 \\
           --weights maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth
     """
@@ -233,23 +225,21 @@ def evaluate(
     from lecturekit.cli.weights import trained, translation
 
     start = time.monotonic()
-    recipe = recipes.get(system)
-    if data == "coco":
-        if seed is not None:
-            raise ValueError("--seed goes with --data town")
-        pictures = coco(recipe, root, annotations, "val", crowd=True)
-        names, ids = pictures.class_names, pictures.category_ids
-        count = min(n or len(pictures), len(pictures))
-        shown = Subset(pictures, range(count))
-    else:
-        if root or annotations:
-            raise ValueError("--root and --annotations go with --data coco")
-        seed = recipe.val.first if seed is None else seed
-        shown = pictures = dataclasses.replace(recipe.val, first=seed, count=n or len(recipe.val))
-        names, count = tuple(pictures.class_names), len(pictures)
-        ids = tuple(range(1, len(names) + 1))
+    recipe, where = chosen(recipes.get(system), data, root, annotations)
+    theirs, pictures = where != place(recipe), recipe.val
+    if seed is not None and (theirs or not hasattr(pictures, "first")):
+        raise ValueError("--seed goes with Toy Town")
+    if n and hasattr(pictures, "all"):
+        raise ValueError(f"--n: {system} is measured on all {len(pictures)} held-out {unit(pictures)}")
+    if hasattr(pictures, "first"):
+        seed = pictures.first if seed is None else seed
+        shown = pictures = dataclasses.replace(pictures, first=seed, count=n or len(pictures))
         if seed < recipe.train.first + len(recipe.train):
             say("note: these scenes may have been trained on")
+    else:
+        shown = Subset(pictures, range(min(n, len(pictures)))) if n else pictures
+    names = tuple(getattr(pictures, "class_names", ()))
+    ids = getattr(pictures, "category_ids", tuple(range(1, len(names) + 1)))
     found = trained(system, weights, device)
     model, labels = found.model, None
     if found.class_names != names:
@@ -259,14 +249,10 @@ def evaluate(
     if labels or data == "coco":
         model = Observer(model, labels).eval()
     metrics = recipe.evaluate(model, shown, True)
-    told = {"system": system, "data": _place(data, pictures), "n": count, "seed": seed, "metrics": metrics}
-    told["bar"] = recipe.judged(metrics, found.budget) if data == "town" else None
+    told = {"system": system, "data": where, "n": len(shown), "seed": seed, "metrics": metrics}
+    told["bar"] = None if theirs else recipe.judged(metrics, found.budget)
     told["seconds"] = round(time.monotonic() - start, 1)
-    result(told, as_json, _show_metrics)
-
-
-def _place(data: str, pictures) -> str:
-    return "town" if data == "town" else str(pictures.annotations)
+    result(told, as_json, lambda told: _show_metrics(told, unit(pictures)))
 
 
 def _show_training(done: dict) -> None:
@@ -277,9 +263,9 @@ def _show_training(done: dict) -> None:
         print(f"{'shipped':10} {done['shipped']}")
 
 
-def _show_metrics(told: dict) -> None:
+def _show_metrics(told: dict, of: str = "") -> None:
     head = f"{told['system']} on {told['data']}: "
-    head += f"{told['n']} pictures" if "n" in told else f"{told['steps']} steps"
+    head += f"{told['n']} {of}" if "n" in told else f"{told['steps']} steps"
     print(f"{head}, {told['seconds']} s")
     if told["metrics"]:
         table(["metric", "value"], [[k, short(v)] for k, v in told["metrics"].items()], right={"value"})

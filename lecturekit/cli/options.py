@@ -1,6 +1,5 @@
 """Arguments that several commands share, and what they set."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,11 +24,16 @@ Weights = Annotated[
     ),
 ]
 Data = Annotated[
-    Literal["town", "coco"],
-    typer.Option(help="Toy Town, or a folder in COCO's format (instances, or keypoints for those networks)."),
+    Literal["town", "coco", "mnist", "photos"] | None,
+    typer.Option(
+        help="The user's own data: coco (a folder in COCO's format: instances, or keypoints for those "
+        "networks), mnist (for conditional_gan) or photos (for super-resolution); by default the recipe's.",
+        show_default=False,
+    ),
 ]
 Root = Annotated[
-    Path | None, typer.Option(help="With --data coco: the folder with pictures.", show_default=False)
+    Path | None,
+    typer.Option(help="With --data coco, mnist or photos: the folder.", show_default=False),
 ]
 Annotations = Annotated[
     Path | None,
@@ -47,16 +51,3 @@ def prepare(threads: int | None, device: str) -> None:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"device: {device!r} can't be used here: {str(error).splitlines()[0]}") from None
-
-
-def coco(recipe, root: Path | None, annotations: Path | None, split: str, crowd: bool):
-    """The dataset of --data coco: for detectors of keypoints only what has some."""
-    from lecturekit.data import CocoInstances
-
-    if root is None:
-        root = annotations.parent if annotations else None
-    if root is None:
-        raise ValueError("--data coco needs --root, the folder with the pictures")
-    file = annotations and os.path.abspath(annotations)
-    keypoints = hasattr(recipe.train, "keypoint_names")
-    return CocoInstances(os.path.abspath(root), file, split=split, crowd=crowd, keypoints=keypoints)

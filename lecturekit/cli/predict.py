@@ -44,9 +44,12 @@ def predict(
       lecturekit predict mask_rcnn photo.jpg --weights runs/mask_rcnn/weights.safetensors --score 0.8 --json
     """
     prepare(threads, device)
+    from lecturekit import recipes
     from lecturekit.cli.seeing import Observer
     from lecturekit.cli.weights import trained
 
+    if system in recipes.EXTRAS or recipes.entry(system).lecture == "cgan":
+        raise ValueError(f"system: {system} finds nothing in pictures; see sample, translate and upscale")
     start = time.monotonic()
     model = trained(system, weights, device)
     if weights is None:

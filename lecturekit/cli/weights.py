@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ SIZES = {  # what the lengths of these tensors tell; classes count the backgroun
     "mask_rcnn": {"num_classes": CLASSES},
     "keypoint_rcnn": {"num_classes": CLASSES, "num_keypoints": KEYPOINTS},
 }
+DIGITS = "generator.output.bias"  # conditional_gan: as long as a picture has pixels
 COCO_LABELS = 91  # torchvision's COCO models: labels are COCO's own category ids, 1..90 with gaps
 
 
@@ -49,7 +51,7 @@ def trained(system: str, file: Path | None = None, device: str = "cpu") -> Train
     """
     recipe = recipes.get(system)
     if file is None:
-        names = tuple(recipe.train.class_names)
+        names = tuple(getattr(recipe.train, "class_names", ()))
         return Trained(zoo.load(system, device), "shipped", names, tuple(range(1, len(names) + 1)))
     if not file.is_file():
         raise FileNotFoundError(f"weights: there is no file {file}")
@@ -57,6 +59,8 @@ def trained(system: str, file: Path | None = None, device: str = "cpu") -> Train
     if told.get("system", system) != system:
         raise ValueError(f"weights: {file} belongs to {told['system']}, not to {system}")
     changes = {size: len(state[key]) for size, key in SIZES.get(system, {}).items() if key in state}
+    if system == "conditional_gan" and DIGITS in state:
+        changes["size"] = math.isqrt(len(state[DIGITS]))
     model, official = _fill(recipe, state, changes, file)
     names, ids = _classes(recipe, told, changes.get("num_classes"), official)
     budget = told.get("budget", "full")
@@ -91,7 +95,7 @@ def card(file: Path) -> dict:
 def _fill(recipe, state: dict, changes: dict, file: Path) -> tuple[nn.Module, bool]:
     """The tiny model or, if the keys are the authors', the paper's; and whether it is the latter."""
     tiny = functools.partial(recipe.model, **changes)
-    system_class = recipe.paper_model.__self__
+    system_class = recipe.paper_model.__self__ if recipe.paper_model else None
     with torch.device("meta"):
         small = tiny()
     misfit = ""
@@ -103,6 +107,8 @@ def _fill(recipe, state: dict, changes: dict, file: Path) -> tuple[nn.Module, bo
         model = tiny()
         model.load_state_dict(state)
         return model, False
+    if system_class is None:
+        raise ValueError(f"weights: {file} is not {recipe.name}'s: {misfit}")
     try:
         return system_class.from_official(state, **changes), True
     except ValueError as error:
@@ -122,7 +128,7 @@ def _classes(recipe, told: dict, num_classes: int | None, official: bool) -> tup
 
         names = tuple(MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"][1:])
     else:
-        names = tuple(recipe.train.class_names)
+        names = tuple(getattr(recipe.train, "class_names", ()))
         if num_classes is not None and num_classes != len(names) + 1:
             names = tuple(f"class {label}" for label in range(1, num_classes))
     return names, tuple(range(1, len(names) + 1))

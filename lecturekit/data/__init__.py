@@ -2,7 +2,7 @@
 
 from lecturekit.data.coco import CocoInstances
 from lecturekit.data.digits import Digits, Mnist
-from lecturekit.data.photos import Photographs, PhotoPatches
+from lecturekit.data.photos import FolderPatches, FolderPhotos, Photographs, PhotoPatches
 from lecturekit.data.pictures import read_picture
 from lecturekit.data.town import TownClips, TownPairs, TownPeople, TownScenes, collate, collate_frames
 from lecturekit.data.views import TownHeaps, TownMaps, TownViews
@@ -10,6 +10,8 @@ from lecturekit.data.views import TownHeaps, TownMaps, TownViews
 __all__ = [
     "CocoInstances",
     "Digits",
+    "FolderPatches",
+    "FolderPhotos",
     "Mnist",
     "PhotoPatches",
     "Photographs",

@@ -1,13 +1,16 @@
-"""Photographs that come with scikit-image and scikit-learn, in two sizes: for super-resolution."""
+"""Photographs in two sizes, for super-resolution: those of scikit-image and scikit-learn, or a user's own."""
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from lecturekit.data.digits import check_part
+from lecturekit.data.pictures import read_picture
 from lecturekit.town import Scene
 
 SCALE = 4
@@ -16,6 +19,7 @@ TRAINING = (
     *("china", "flower", "motorcycle", "hubble_deep_field", "retina", "immunohistochemistry"),
     *("brick", "camera", "coins", "grass", "gravel", "moon"),
 )
+SUFFIXES = (".jpg", ".jpeg", ".png")
 LARGEST = 720  # pixels of the longer side, beyond which a photograph is halved: retina alone has 1411
 
 
@@ -103,7 +107,7 @@ class PhotoPatches:
             picture = Scene.random(self.first + i).render(int(rng.integers(self.size, 193)), noise=False)
             image = torch.from_numpy(picture.image.transpose(2, 0, 1).astype(np.float32) / 255)
         else:
-            image = photograph(TRAINING[int(rng.integers(len(TRAINING)))])
+            image = self._photo(rng)
         times = 2 if min(image.shape[1:]) >= 2 * self.size and rng.random() < 0.3 else 1
         side = self.size * times
         top, left = (int(rng.integers(length - side + 1)) for length in image.shape[1:])
@@ -112,3 +116,85 @@ class PhotoPatches:
         large = torch.rot90(large, int(rng.integers(4)), (1, 2))
         large = large.flip(2) if rng.random() < 0.5 else large
         return _shrunk(large, SCALE), large.contiguous()
+
+    def _photo(self, rng: np.random.Generator) -> torch.Tensor:
+        return photograph(TRAINING[int(rng.integers(len(TRAINING)))])
+
+
+@dataclass(frozen=True)
+class FolderPhotos:
+    """Whole photographs of a user's folder, by name: samples as in `Photographs`.
+
+    Those with a side of more than LARGEST pixels are shrunk to it. Raises FileNotFoundError where there is no
+    such folder, ValueError where it holds no JPEG or PNG, or one smaller than `smallest` pixels; a file that
+    can't be read raises ValueError when its turn comes.
+    """
+
+    root: str | Path
+    smallest: int = 64
+
+    def __post_init__(self) -> None:
+        if not Path(self.root).is_dir():
+            raise FileNotFoundError(f"root: {self.root} is no folder")
+        if not self.files:
+            raise ValueError(f"root: {self.root} holds no pictures ({', '.join(SUFFIXES)})")
+        for file in self.files:
+            if min(sides := _sides(file)) < self.smallest:
+                raise ValueError(
+                    f"root: {file} is too small: {sides[0]} x {sides[1]} pixels, "
+                    f"{self.smallest} x {self.smallest} are needed"
+                )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return _pictures(str(self.root))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
+        large = _from_file(self.files[i], self.smallest)
+        return _shrunk(large, SCALE), large
+
+
+@dataclass(frozen=True)
+class FolderPatches(PhotoPatches):
+    """Patches of the photographs in a user's folder: samples as in `PhotoPatches`, errors as in
+    `FolderPhotos`.
+    """
+
+    town: float = 0.0
+    root: str | Path = "."
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        FolderPhotos(self.root, self.size)
+
+    def _photo(self, rng: np.random.Generator) -> torch.Tensor:
+        files = _pictures(str(self.root))
+        return _from_file(files[int(rng.integers(len(files)))], self.size)
+
+
+@functools.cache
+def _pictures(root: str) -> tuple[Path, ...]:
+    return tuple(sorted(file for file in Path(root).iterdir() if file.suffix.lower() in SUFFIXES))
+
+
+def _sides(file: Path) -> tuple[int, int]:
+    """Width and height, without reading the pixels; where that fails those of nothing too small."""
+    try:
+        with Image.open(file) as image:
+            return image.size
+    except OSError:
+        return (LARGEST, LARGEST)
+
+
+@functools.lru_cache(maxsize=32)
+def _from_file(file: Path, smallest: int) -> torch.Tensor:
+    """A picture as `photograph` gives it, none of its sides shrunk below `smallest`."""
+    image = read_picture(file)
+    factor = min(LARGEST / max(image.shape[1:]), 1)
+    sides = [max(smallest, round(side * factor)) // SCALE * SCALE for side in image.shape[1:]]
+    if factor < 1:
+        image = F.interpolate(image[None], sides, mode="bicubic", antialias=True)[0].clamp(0, 1)
+    return image[:, : sides[0], : sides[1]].contiguous()
