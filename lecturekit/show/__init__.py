@@ -3,7 +3,8 @@
 `watch`, `source`, `figure` and `evidence` are functions; they hide the modules of the same names.
 """
 
-from lecturekit.show import diagrams, draw, explore
+from lecturekit.show import diagrams, draw, explore, generated
+from lecturekit.show.album import snapshots
 from lecturekit.show.cost import multiply_adds
 from lecturekit.show.evidence import evidence
 from lecturekit.show.figure import features, figure, maps, outline, table
@@ -17,9 +18,11 @@ __all__ = [
     "explore",
     "features",
     "figure",
+    "generated",
     "maps",
     "multiply_adds",
     "outline",
+    "snapshots",
     "source",
     "table",
     "watch",

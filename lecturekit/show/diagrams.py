@@ -75,6 +75,77 @@ def yolact_edge():
     return fig
 
 
+def conditional_gan():
+    """A conditional GAN: who sees the condition, and who judges whom."""
+    fig, ax = _canvas(13.6, 4.4)
+    _box(ax, 0.1, 3.0, 1.7, 1.1, "noise z", GREY)
+    _box(ax, 0.1, 1.0, 1.7, 1.1, "condition y:\n“a seven”", ORANGE, bold=True)
+    _box(ax, 3.1, 2.6, 2.1, 1.5, "generator G\nz, y → picture", BLUE, bold=True)
+    _box(ax, 6.5, 2.8, 1.8, 1.1, "G(z, y)", GREY)
+    _box(ax, 6.5, 0.2, 1.8, 1.1, "a real picture x\nof class y", GREY)
+    _box(ax, 9.6, 1.5, 2.1, 1.5, "discriminator D\npicture, y → logit", GREEN, bold=True)
+    _arrow(ax, (1.8, 3.55), (3.1, 3.45))
+    _arrow(ax, (1.8, 1.8), (3.1, 2.9))
+    _arrow(ax, (5.2, 3.35), (6.5, 3.35))
+    _arrow(ax, (8.3, 3.2), (9.6, 2.6))
+    _arrow(ax, (8.3, 0.8), (9.6, 1.9))
+    _arrow(ax, (1.8, 1.5), (9.6, 2.2))
+    _arrow(ax, (11.7, 2.25), (12.6, 2.25))
+    ax.text(13.1, 2.25, "real,\nwith\nthis y?", ha="center", va="center", fontsize=11.5)
+    return fig
+
+
+def pix2pix():
+    """Pix2Pix: the U-Net with its skips, and the discriminator that sees the condition beside the answer."""
+    fig, ax = _canvas(13.6, 5.0)
+    for k in range(4):
+        height = 3.4 - 0.85 * k
+        _box(ax, 1.9 + 0.8 * k, 0.7 + 0.42 * k, 0.55, height, "", BLUE)
+        _box(ax, 7.3 - 0.8 * k, 0.7 + 0.42 * k, 0.55, height, "", PURPLE)
+        if k < 3:
+            _arrow(ax, (2.45 + 0.8 * k, 3.9 - 0.43 * k), (7.3 - 0.8 * k, 3.9 - 0.43 * k))
+    ax.text(4.87, 4.35, "skips: what both pictures share", ha="center", fontsize=11, style="italic")
+    ax.text(4.87, 0.37, "generator: a U-Net", ha="center", fontsize=12.5, weight="bold")
+    _box(ax, 0.1, 1.9, 1.2, 1.1, "label\nmap y", ORANGE, bold=True)
+    _arrow(ax, (1.3, 2.45), (1.9, 2.45))
+    _arrow(ax, (7.85, 2.45), (8.5, 2.45))
+    _box(ax, 8.5, 1.9, 1.2, 1.1, "G(y)", GREY)
+    _box(ax, 8.5, 3.7, 1.2, 1.1, "true x", GREY)
+    _arrow(ax, (9.1, 3.7), (9.1, 3.0), "L1", (0.3, 0))
+    _box(ax, 10.7, 1.7, 1.4, 1.5, "PatchGAN", GREEN, bold=True)
+    _arrow(ax, (9.7, 2.45), (10.7, 2.45))
+    ax.plot([0.7, 0.7, 11.4], [1.9, 0.1, 0.1], color="#E69F00", linewidth=1.8)
+    ax.annotate(
+        "", (11.4, 1.7), (11.4, 0.08), arrowprops={"arrowstyle": "-|>", "color": "#E69F00", "linewidth": 1.8}
+    )
+    ax.text(11.2, 0.45, "the condition as well", ha="right", fontsize=11, style="italic")
+    for i in range(4):
+        for k in range(4):
+            shade = ("#CFE3F1", "#FFFFFF", "#FAD9C4")[(3 * i + 2 * k + i * k) % 3]
+            _box(ax, 12.5 + 0.26 * k, 1.95 + 0.26 * i, 0.24, 0.24, "", shade)
+    _arrow(ax, (12.1, 2.45), (12.45, 2.45))
+    ax.text(13.0, 3.3, "real or not,\neach patch", ha="center", fontsize=11)
+    return fig
+
+
+def cyclegan():
+    """CycleGAN: one of its two cycles, and the losses on it."""
+    fig, ax = _canvas(13.6, 4.2)
+    for x, text, colour in ((0.1, "day x", ORANGE), (4.9, "G(x)", GREY), (9.7, "F(G(x))", GREY)):
+        _box(ax, x, 2.2, 1.6, 1.2, text, colour)
+    _box(ax, 2.5, 2.2, 1.6, 1.2, "G:\nto night", BLUE, bold=True)
+    _box(ax, 7.3, 2.2, 1.6, 1.2, "F:\nto day", PURPLE, bold=True)
+    for x in (1.7, 4.1, 6.5, 8.9):
+        _arrow(ax, (x, 2.8), (x + 0.8, 2.8))
+    _box(ax, 4.9, 0.2, 1.6, 1.1, "D of night", GREEN, bold=True)
+    _arrow(ax, (5.7, 2.2), (5.7, 1.3))
+    ax.text(6.65, 0.75, "like some night of the other heap?", va="center", fontsize=11.5)
+    ax.plot([0.9, 0.9, 10.5, 10.5], [3.42, 3.85, 3.85, 3.42], color="#D55E00", linewidth=2.4)
+    ax.text(11.5, 2.95, "cycle loss:", color="#A34700", fontsize=13, weight="bold")
+    ax.text(11.5, 2.45, "is it x again?", color="#A34700", fontsize=13)
+    return fig
+
+
 def _canvas(width, height):
     """A figure whose axes fill it, 0.8 inches a unit."""
     import matplotlib.pyplot as plt

@@ -16,28 +16,24 @@ def live(
     *,
     width: float = 24,
 ):
-    """An ipywidgets box: one slider for each name, the picture of `draw(**values)`, and its description.
+    """An ipywidgets box: one slider for each name, the picture of `draw(**values)` (a
+    matplotlib figure or a Pillow image), and its description.
 
-    sliders: name -> (label, low, high, step, value), each `width` letters wide. buttons: label -> the values
-    that a click gives to the sliders named. Attributes of the box for tests and scripts: `sliders` (by
-    name), `buttons` (by label), `picture` (an Image) and `words` (an HTML text).
+    sliders: name -> (label, low, high, step, value), or (label, options, value) for a choice of texts, each
+    `width` letters wide. buttons: label -> the values that a click gives to the sliders named. Attributes of
+    the box for tests and scripts: `sliders` (by name), `buttons` (by label), `picture` (an Image) and `words`
+    (an HTML text).
     """
     import ipywidgets
     import matplotlib.pyplot as plt
 
     made = {}
     space = min(7, 1 + 0.6 * max(len(label) for label, *_ in sliders.values()))  # letters' widths
-    for name, (label, low, high, step, value) in sliders.items():
-        made[name] = ipywidgets.FloatSlider(
-            description=label,
-            min=low,
-            max=high,
-            step=step,
-            value=value,
-            readout_format=".2f" if step < 0.1 else ".1f" if step < 1 else ".0f",
-            layout=ipywidgets.Layout(width=f"{width}em"),
-            style={"description_width": f"{space:.1f}em"},
-        )
+    for name, (label, *given) in sliders.items():
+        made[name] = _slider(given)
+        made[name].description = label
+        made[name].layout.width = f"{width}em"
+        made[name].style.description_width = f"{space:.1f}em"
     picture = ipywidgets.Image(
         format="png", layout=ipywidgets.Layout(max_width="100%", align_self="flex-start")
     )
@@ -51,7 +47,8 @@ def live(
         values = {name: slider.value for name, slider in made.items()}
         fig = draw(**values)
         picture.value = png(fig, dpi=80)
-        plt.close(fig)
+        if hasattr(fig, "savefig"):
+            plt.close(fig)
         words.value = describe(**values)
 
     def button(label, values):
@@ -78,3 +75,15 @@ def live(
     box = ipywidgets.VBox([*rows, words, picture])
     box.sliders, box.buttons, box.picture, box.words = made, clicks, picture, words
     return box
+
+
+def _slider(given: list):
+    """A slider over numbers (low, high, step, value), or over texts (options, value)."""
+    import ipywidgets
+
+    if len(given) == 2:
+        options, value = given
+        return ipywidgets.SelectionSlider(options=options, value=value)
+    low, high, step, value = given
+    written = ".2f" if step < 0.1 else ".1f" if step < 1 else ".0f"
+    return ipywidgets.FloatSlider(min=low, max=high, step=step, value=value, readout_format=written)

@@ -1,4 +1,4 @@
-"""The exercises of the lessons, each with an instant check: `exercises.bilinear.check(your_function)`."""
+"""The exercises of the lesson on instance segmentation."""
 
 import torch
 import torch.nn.functional as F
