@@ -1,4 +1,4 @@
-"""Every system of the catalogue against torchvision's Mask R-CNN, on the same pictures.
+"""Every detector of the catalogue against torchvision's Mask R-CNN, on the same pictures.
 
 Networks are untrained: how long a convolution takes doesn't depend on its weights. What would depend on them
 is made equal: norms are settled, and of each picture the same number of candidates goes into non-maximum
@@ -13,7 +13,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from benchmarks import Case
+from benchmarks import Case, gans
 from lecturekit import recipes
 from lecturekit.claims.timing import equal_detections, settle
 from lecturekit.data import TownClips, TownScenes, collate
@@ -27,7 +27,13 @@ TORCHVISION = "torchvision's Mask R-CNN"
 
 
 def cases(name: str, size: str) -> Iterator[Case]:
-    """Inference of a system, at tiny size a training step too; of a video system by its key intervals."""
+    """Inference of a system, at tiny size a training step too; of a video system by its key intervals.
+
+    Networks that make pictures have a yardstick of their own: see `gans`.
+    """
+    if name in gans.NAMES:
+        yield from gans.cases(name, size)
+        return
     is_video, is_detector = features(name, size)
     told = "{} px, {} candidates, {} detections".format(SIDES[size], *FOUND[size])
     if is_video:
