@@ -49,7 +49,7 @@ def grade(
     gradebook: Annotated[Path, typer.Option(help="nbgrader's SQLite gradebook; made if it isn't there.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for grades.csv and a feedback page per student.", show_default=False),
+        typer.Option(help="Folder for the tables and a feedback page per student.", show_default=False),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Submissions at the same time.")] = 1,
     again: Annotated[
@@ -69,7 +69,7 @@ def grade(
     crashed, unreadable; points that could not be given stay open and are no 0.
 
     Stop it whenever you like, even by kill -9: run it again and it goes on where it was. Points given by hand
-    in nbgrader's formgrader are kept, and a further run puts them on the feedback pages.
+    in the gradebook are kept, and a further run puts them on the feedback pages.
 
     --unsafe: without bubblewrap a submission can read and change whatever you can, this gradebook included.
     Use it on a machine that holds nothing else.

@@ -43,7 +43,7 @@ pre {{ background: #f5f5f5; padding: .6rem; font-size: 14px }}
 
 
 def write(out: Path, assignment: Assignment, records: list[dict], book: Book) -> None:
-    """Write grades.csv and, as the submissions were named, a page for each student (see `place`)."""
+    """Write grades.csv, written.csv and, as the submissions were named, the students' pages (see `place`)."""
     out.mkdir(parents=True, exist_ok=True)
     scores = book.scores()
     for record in records:
@@ -51,7 +51,8 @@ def write(out: Path, assignment: Assignment, records: list[dict], book: Book) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         mine, remarks = scores[record["student"]], book.remarks(record["student"])
         write_file(path, page(assignment, record, mine, remarks).encode())
-    write_file(out / "grades.csv", table(records, scores).encode("utf-8-sig"))  # the mark is for spreadsheets
+    for name, text in (("grades.csv", table(records, scores)), ("written.csv", written(records, scores))):
+        write_file(out / name, text.encode("utf-8-sig"))  # the mark is for spreadsheets
 
 
 def place(record: dict) -> str:
@@ -136,6 +137,19 @@ def table(records: list[dict], scores: dict[str, dict[str, dict]]) -> str:
         row += ["yes" if final else "no", *told]
         row += ["" if final else "; ".join(record["person"]), record["why"], record["entry"]]
         writer.writerow(["" if value is None else _cell(value) for value in row])
+    return lines.getvalue()
+
+
+def written(records: list[dict], scores: dict[str, dict[str, dict]]) -> str:
+    """The answers to the written questions as a CSV, question by question, for a person to read and grade."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(["question", "student", "points", "out_of", "answer"])
+    rows = [(q["name"], r["student"], q) for r in records for q in r["written"]]
+    for name, student, question in sorted(rows, key=lambda row: row[:2]):
+        points = scores[student][name]["points"]
+        row = [name, student, "" if points is None else points, question["out_of"], question["answer"]]
+        writer.writerow([_cell(value) for value in row])
     return lines.getvalue()
 
 

@@ -101,6 +101,12 @@ def test_from_the_folder_to_the_gradebook_and_back(course):
         ("kim", "8", "1", "no"),
         ("lee", "", "", "no"),
     ]
+    answers = list(csv.DictReader(io.StringIO((course.root / "out/written.csv").read_text("utf-8-sig"))))
+    assert [(x["question"], x["student"], x["points"], x["out_of"], x["answer"]) for x in answers] == [
+        ("why", "jane", "", "4", "Because."),
+        ("why", "kim", "", "4", "Because."),
+        ("why", "lee", "", "4", ""),
+    ]
     page = (course.root / "out/lee/feedback.html").read_text()
     assert "This is not a 0" in page
     assert "– of 14 points so far" in page
