@@ -248,3 +248,87 @@ def test_keypoints_are_where_mask_rcnns_branch_puts_them():
 def test_wrong_keypoints_get_their_hint(answer, words, capsys):
     assert not exercises.keypoint.check(answer)
     assert words in capsys.readouterr().out
+
+
+# --- conditional generation ---------------------------------------------------------------------
+
+
+def spelled_out(logits):
+    return torch.stack([torch.log1p(torch.exp(-v)) if v > -80 else -v for v in logits.flatten()]).mean()
+
+
+def both_turns(discriminator, real, fake):
+    loss = torch.nn.functional.binary_cross_entropy_with_logits
+    right, wrong = discriminator(real), discriminator(fake.detach())
+    return loss(right, torch.ones_like(right)) + loss(wrong, torch.zeros_like(wrong))
+
+
+def pixel_by_pixel(x, r):
+    out = torch.zeros(len(x) // r**2, x.shape[1] * r, x.shape[2] * r)
+    for c in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[c, i, k] = x[c * r * r + i % r * r + k % r, i // r, k // r]
+    return out
+
+
+def felt_pixels(layers):
+    """How many pixels of a row one output in the middle depends on, by autograd."""
+    x = torch.zeros(1, 1, 400, requires_grad=True)
+    y = x
+    for kernel, stride in layers:
+        y = torch.nn.functional.conv1d(y, torch.ones(1, 1, kernel), stride=stride)
+    y[0, 0, y.shape[2] // 2].backward()
+    return int((x.grad != 0).sum())
+
+
+def there_and_back(day, night, to_night, to_day, weight):
+    errors = [to_day(to_night(day)) - day, to_night(to_day(night)) - night]
+    return weight * sum(error.abs().mean() for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        (exercises.generator_loss, spelled_out),
+        (exercises.discriminator_loss, both_turns),
+        (exercises.pixel_shuffle, pixel_by_pixel),
+        (exercises.patch_size, felt_pixels),
+        (exercises.cycle_loss, there_and_back),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_answers_by_another_way_pass(exercise, answer, capsys):
+    assert exercise.check(answer)
+    assert "Well done" in capsys.readouterr().out
+
+
+def mean_log(logits):
+    return (1 - logits.sigmoid()).log().mean()
+
+
+def still_attached(discriminator, real, fake):
+    softplus = torch.nn.functional.softplus
+    return softplus(-discriminator(real)).mean() + softplus(discriminator(fake)).mean()
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "words"),
+    [
+        (exercises.generator_loss, lambda v: -v.sigmoid().log().mean(), "log(0) infinite"),
+        (exercises.generator_loss, lambda v: mean_log(v.double()), "saturates"),
+        (exercises.generator_loss, lambda v: torch.nn.functional.softplus(v).mean(), "D to say real"),
+        (exercises.discriminator_loss, still_attached, "detach"),
+        (exercises.discriminator_loss, lambda d, r, f: 0.5 * both_turns(d, r, f), "0 of 3 right"),
+        (exercises.discriminator_loss, lambda d, r, f: None, "is there a `return`"),
+        (exercises.pixel_shuffle, lambda x, r: x.reshape(len(x) // r**2, r * x.shape[1], -1), "permute"),
+        (exercises.pixel_shuffle, lambda x, r: pixel_by_pixel(x, r).mT, "returned"),
+        (exercises.patch_size, lambda layers: felt_pixels([(k, 1) for k, _ in layers]), "a stride counts"),
+        (exercises.patch_size, lambda layers: felt_pixels(layers[::-1]), "from the last layer"),
+        (exercises.cycle_loss, lambda d, n, g, f, w: w * (f(g(d)) - d).abs().mean(), "two cycles"),
+        (exercises.cycle_loss, lambda d, n, g, f, w: there_and_back(d, n, g, f, 1), "by the weight"),
+    ],
+)
+def test_wrong_answers_of_the_game_get_their_hint(exercise, answer, words, capsys):
+    assert not exercise.check(answer)
+    assert words in capsys.readouterr().out

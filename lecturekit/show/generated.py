@@ -87,9 +87,14 @@ def verdicts(images: Sequence[Tensor], scores: Sequence[Tensor], titles: Sequenc
     columns = len(images)
     fig, axes = maps([*images, *images], [*titles, *[""] * columns], columns=columns, size=size)
     for ax, image, score in zip(axes[columns:], images, scores, strict=True):
-        ax.images[0].set_data(image.mean(0, keepdim=True).expand(3, -1, -1).permute(1, 2, 0))
+        ax.images[0].set_data(image.mean(0, keepdim=True).expand(3, -1, -1).permute(1, 2, 0).numpy())
         shown = ax.imshow(
-            score, cmap=judgement(), vmin=0, vmax=1, alpha=0.65, extent=fields(image.shape[1:], score.shape)
+            score.numpy(),
+            cmap=judgement(),
+            vmin=0,
+            vmax=1,
+            alpha=0.65,
+            extent=fields(image.shape[1:], score.shape),
         )
         height, width = image.shape[1:]
         ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
