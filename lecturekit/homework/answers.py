@@ -9,6 +9,7 @@ from lecturekit.homework.hints import for_error
 
 Arrays = dict[str, np.ndarray]
 EXACT, NEARLY = 1e-4, 1e-2  # relative to the largest true value: right up to here; for a person to look at
+LARGEST = 40_000  # numbers in an answer: 500 pictures of 64, and some
 KINDS = {"f": "decimal numbers (float)", "iu": "whole numbers (int)", "b": "truth values"}
 
 
@@ -47,6 +48,8 @@ class Received:
     def array(self, name: str, shape: tuple[int, ...] | None = None, kinds: str = "f") -> np.ndarray:
         """Finite numbers of that shape: float64, or int64 where `kinds` are "iu"."""
         found = self.raw(name)
+        if found.size > LARGEST:
+            raise Wrong(f"{found.size:,} numbers, of shape {list(found.shape)}")
         if found.dtype.kind not in kinds:
             wanted = KINDS.get(kinds, "numbers")
             raise Wrong(
@@ -75,7 +78,9 @@ class Received:
     def number(self, name: str) -> float:
         found = self.raw(name)
         if found.size != 1:
-            raise Wrong(f"a tensor of shape {list(found.shape)}, not one number")
+            raise Wrong(
+                f"a tensor of shape {list(found.shape)}", "one number is asked for: reduce with mean()"
+            )
         return float(found.reshape(()))
 
     def stopped(self, name: str) -> None:

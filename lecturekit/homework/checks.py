@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from lecturekit.homework import hidden, loop, probes
 from lecturekit.homework.answers import NotWritten, Property, Received, Wrong
 from lecturekit.homework.properties import NETWORKS
+from lecturekit.homework.properties_losses import LOSSES
 from lecturekit.homework.properties_results import RESULTS
 from lecturekit.homework.properties_training import TRAINING
 
-PROPERTIES: dict[str, tuple[Property, ...]] = NETWORKS | TRAINING | RESULTS
+PROPERTIES: dict[str, tuple[Property, ...]] = NETWORKS | LOSSES | TRAINING | RESULTS
 NAMES: dict[str, tuple[str, ...]] = {  # what of a notebook each task is about
     "embedding": ("Embedding",),
     "generator": ("Generator",),

@@ -28,7 +28,7 @@ ERRORS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "discriminator",
-        r"same number of dimensions, but got [43] and 2|got 2 and 4",
+        r"same number of dimensions.*(4 and 2|2 and 4)",
         "x is [B, 1, 8, 8]: flatten it to [B, 64] before it meets the label's vector (x.flatten(1)).",
     ),
     (

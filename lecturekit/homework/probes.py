@@ -79,7 +79,9 @@ def build(answers: Answers, namespace: dict, name: str, *sizes: int) -> nn.Modul
 def slopes(network: nn.Module, call: Callable[[], Tensor], weight: Tensor) -> Tensor:
     """How steep the weighted sum of what comes out is, in each parameter: the norms of their gradients."""
     network.zero_grad()
-    (call() * weight).sum().backward()
+    total = (call() * weight).sum()
+    if total.requires_grad:
+        total.backward()
     steep = [0.0 if p.grad is None else float(p.grad.norm()) for p in network.parameters()]
     return torch.tensor([*steep, 0.0])  # never empty
 
@@ -296,7 +298,7 @@ def train_step(namespace: dict, inputs: Arrays) -> Arrays:
     answers["paintings"] = plain(_rows(painter.calls, 2, (0, 1, 8, 8)))
     answers["held_d"], answers["held_g"] = plain(held["critic"]), plain(held["painter"])
     answers["critic_g"] = plain(flat(critic, lambda p: p))
-    answers.ask("losses", lambda: torch.tensor([float(loss) for loss in losses]))
+    answers.ask("losses", lambda: torch.tensor([torch.as_tensor(loss).detach().item() for loss in losses]))
     first = next((i for i, e in enumerate(events) if e["player"] == 0), None)
     second = next((i for i, e in enumerate(events) if e["player"] == 1), None)
     seen = events[0]["seen"] if events else len(critic.calls)

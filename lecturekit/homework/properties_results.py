@@ -5,7 +5,7 @@ import numpy as np
 from lecturekit.homework import reference
 from lecturekit.homework.answers import Property, Received, Wrong, close
 from lecturekit.homework.hidden import CLASSES
-from lecturekit.homework.properties import compare
+from lecturekit.homework.properties_losses import compare
 
 # --- measures
 
@@ -42,7 +42,12 @@ def diversity_some_classes(given, got):
 
 # --- the trained generator
 
-ACCURATE, HALF_ACCURATE, VARIED, HALF_VARIED = 0.85, 0.60, 0.40, 0.20
+# Thresholds: for all points, and for half of them. Honest generators, six pairs of networks and three seeds,
+# 2,000 steps each: accuracy 0.91 to 1.00; variety 0.91 to 1.29, but 0.22 to 0.65 for two pairs whose D has
+# one hidden layer and no dropout; nearness 0.94 and more, twins 1.00 and more. Stored pictures with noise
+# of 0.2: twins 0.89; blends of two stored ones, 7 to 3: nearness 0.65.
+ACCURATE, VARIED = (0.85, 0.60), (0.15, 0.07)
+NEAR, TWIN = 0.75, 0.92  # stored pictures lie below
 MARGIN = 0.03  # a result this near to a threshold is looked at by a person
 JUMP = 0.1  # of a pixel, for a move of the noise by 0.001
 
@@ -58,30 +63,33 @@ def _drawn(given, got: Received) -> np.ndarray:
 
 def _measured(given, got: Received) -> dict[str, float]:
     if not got.kept:
-        got.kept.update(_measure(given, _drawn(given, got)))
+        got.kept.update(measure(given, _drawn(given, got)))
     return got.kept
 
 
-def _measure(given, drawn: np.ndarray) -> dict[str, float]:
-    """Accuracy, diversity (of the real digits' own) and nearness to the training pictures, by the judge."""
+def measure(given, drawn: np.ndarray) -> dict[str, float]:
+    """What the judge says of pictures [N, 1, 8, 8] that were drawn for given["y"]: their accuracy, variety
+    (as a share of the real digits'), and by how much they are nearer to the training pictures than held-out
+    real digits are (nearness), and nearer to one of them alone (twins).
+    """
     import torch
 
     from lecturekit.data import Digits
     from lecturekit.metrics import judges
 
-    x = torch.from_numpy(drawn).float()
-    images, names = torch.from_numpy(given["images"]), torch.from_numpy(given["labels"])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        x, images = torch.from_numpy(drawn).float(), torch.from_numpy(given["images"])
+        names, held_out = torch.from_numpy(given["labels"]), Digits("val").all()[0]
         read = judges.judge("digit_judge")(images).argmax(dim=1)
-        digit = torch.tensor([int(read[names == k].mode().values) for k in range(CLASSES)])
+        digit = torch.stack([read[names == k].mode().values for k in range(CLASSES)])
         y = digit[torch.from_numpy(given["y"])]
         return {
             "accuracy": judges.conditional_accuracy(x, y),
-            "diversity": judges.diversity(x, y, images, digit[names]),
-            "nearness": judges.copies(x, images, Digits("val").all()[0]),
-            "twins": twins(x, images) / twins(Digits("val").all()[0], images),
+            "variety": judges.diversity(x, y, images, digit[names]),
+            "nearness": judges.copies(x, images, held_out),
+            "twins": twins(x, images) / twins(held_out, images),
         }
     finally:
         torch.set_num_threads(threads)
@@ -98,8 +106,9 @@ def twins(pictures, real) -> float:
     return float((first / second.clamp(min=1e-9)).median())
 
 
-def _graded(value: float, full: float, half: float, came: str, hint: str) -> None:
-    """All points from `full` on, half of them from `half` on; doubtful within the margin of either."""
+def _graded(value: float, thresholds: tuple[float, float], came: str, hint: str) -> None:
+    """All points from the first threshold on, half of them from the second; doubtful near either."""
+    full, half = thresholds
     doubtful = min(abs(value - full), abs(value - half)) < MARGIN
     if value < full:
         raise Wrong(came, hint, doubtful=doubtful, share=0.5 if value >= half else 0.0)
@@ -107,53 +116,58 @@ def _graded(value: float, full: float, half: float, came: str, hint: str) -> Non
         raise Wrong(came, "so near to the threshold a person looks at it.", doubtful=True, share=1.0)
 
 
-def trained_accuracy(given, got):
-    share = _measured(given, got)["accuracy"]
-    _graded(
-        share,
-        ACCURATE,
-        HALF_ACCURATE,
-        f"{share:.0%} of the pictures read as their labels",
-        "is the condition in both networks, and in train_step the same y for G and D?",
-    )
-
-
-def _worth_looking(measured: dict[str, float]) -> None:
-    if measured["accuracy"] < HALF_ACCURATE:
-        raise Wrong("pictures that are not yet digits", "first the digits have to be right.")
-
-
-def trained_diversity(given, got):
-    measured = _measured(given, got)
-    _worth_looking(measured)
-    share = measured["diversity"]
-    _graded(
-        share,
-        VARIED,
-        HALF_VARIED,
-        f"{share:.0%} of the variety of the real digits",
-        "a generator that draws the same 3 each time has collapsed: does z matter, and is it new each step?",
-    )
-
-
-NEAR, TWIN = 0.45, 0.75  # honest generators: see docs; copies lie far below
-
-
 def trained_own(given, got):
+    """No table of stored pictures; a suspicion of that is always for a person to look at."""
     measured = _measured(given, got)
-    _worth_looking(measured)
     for value, bar, came in (
         (measured["nearness"], NEAR, "pictures that lie on training pictures"),
-        (measured["twins"], TWIN, "training pictures with noise on them"),
+        (measured["twins"], TWIN, "pictures that look like single training pictures with noise on them"),
     ):
         if value < bar:
-            raise Wrong(came, "a generator draws; it doesn't look up.", doubtful=value > bar - MARGIN)
+            raise Wrong(came, "a generator draws; it doesn't look up.", doubtful=True)
     x = got.array("x")
     if np.abs(got.array("near", x.shape) - x).max() > JUMP:
         raise Wrong(
             "pictures that jump when z moves by a thousandth",
             "G(z|y) is a smooth function of z, not a table.",
+            doubtful=True,
         )
+
+
+def trained_accuracy(given, got):
+    trained_own(given, got)
+    share = _measured(given, got)["accuracy"]
+    _graded(
+        share,
+        ACCURATE,
+        f"{share:.0%} of the pictures read as their labels",
+        "is the condition in both networks, and in train_step the same y for G and D?",
+    )
+
+
+def _worth_looking(given, got: Received) -> dict[str, float]:
+    """Noise is varied and copies nobody: such points are for pictures that are digits."""
+    measured = _measured(given, got)
+    if measured["accuracy"] < ACCURATE[1]:
+        raise Wrong("pictures that are not yet the digits asked for", "first the digits have to be right.")
+    return measured
+
+
+def trained_variety(given, got):
+    trained_own(given, got)
+    share = _worth_looking(given, got)["variety"]
+    _graded(
+        share,
+        VARIED,
+        f"{share:.0%} of the variety of the real digits",
+        "a generator that draws the same 3 each time has collapsed: does z matter, and is it new each step? "
+        "A D that is too weak lets it pass, too.",
+    )
+
+
+def trained_new(given, got):
+    _worth_looking(given, got)
+    trained_own(given, got)
 
 
 RESULTS: dict[str, tuple[Property, ...]] = {
@@ -168,7 +182,7 @@ RESULTS: dict[str, tuple[Property, ...]] = {
     ),
     "trained": (
         Property(4, "the judge reads at least 85 % of the pictures as their labels", trained_accuracy),
-        Property(3, "at least 40 % of the variety of the real digits", trained_diversity),
-        Property(1, "no copies of training pictures", trained_own),
+        Property(3, "at least 15 % of the variety of the real digits", trained_variety),
+        Property(1, "no copies of training pictures", trained_new),
     ),
 }
