@@ -53,7 +53,7 @@ class Digits:
     def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
         images, labels = _digits()
         place = _places(self.part)[i]  # an IndexError beyond the last one ends a loop
-        return torch.from_numpy(images[place])[None], int(labels[place])
+        return torch.from_numpy(images[place].copy())[None], int(labels[place])
 
     def all(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Everything at once: images [N,1,8,8] and labels int64 [N]."""

@@ -74,7 +74,7 @@ class Photographs:
         return len(self.names)
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-        large = photograph(self.names[i])
+        large = photograph(self.names[i]).clone()
         return _shrunk(large, SCALE), large
 
 
@@ -153,7 +153,7 @@ class FolderPhotos:
         return len(self.files)
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
-        large = _from_file(self.files[i], self.smallest)
+        large = _from_file(self.files[i], self.smallest).clone()
         return _shrunk(large, SCALE), large
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lecturekit.data.town import _Town
-from lecturekit.town import SEMANTIC, Labels, Scene
+from lecturekit.town import SEMANTIC, Labels, Scene, picture_size
 
 VIEWS = ("labels", "edges", "day", "night")
 LABEL_COLOURS = np.array(  # RGB of SEMANTIC's classes on a label map: far enough apart to be read back
@@ -90,10 +90,15 @@ class TownHeaps(_Town):
     """Two heaps without pairs: sample i is (day [3,H,W] of one scene, night [3,H,W] of another).
 
     No scene is in both heaps. `crop` pixels high and wide patches of both, from random places, are taken
-    unless it is 0.
+    unless it is 0. Raises ValueError for one larger than the pictures.
     """
 
     crop: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.crop <= min(picture_size(self.size)):
+            raise ValueError(f"crop must lie within the picture's {self.size} pixels, got {self.crop!r}")
 
     def __getitem__(self, i: int) -> tuple[torch.Tensor, torch.Tensor]:
         seed = self._seed(i)
