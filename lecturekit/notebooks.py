@@ -85,11 +85,13 @@ def _is_noise(output) -> bool:
 
 
 def find(names: list[str], folder: Path = FOLDER) -> list[Path]:
-    """The notebooks of these names (with or without .ipynb), or all lessons when there is none.
+    """The notebooks of these names (with or without .ipynb), or all, homework too, when there is none.
 
     Raises ValueError for a name that is not there, listing those that are.
     """
-    there = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    there = {
+        path.stem: path for path in sorted(folder.glob("*.ipynb")) + sorted(folder.glob("homework/*.ipynb"))
+    }
     if not there:
         raise ValueError(f"folder: no notebook in {folder}; expected the course's folder, installed in place")
     stems = [Path(name).stem for name in names] or list(there)

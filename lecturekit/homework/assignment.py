@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from lecturekit.homework.answers import NotWritten, Received, Wrong
-from lecturekit.homework.checks import PROPERTIES, judge
+from lecturekit.homework.checks import PROPERTIES, RUNS, judge
 from lecturekit.homework.hidden import INPUTS
 from lecturekit.homework.tasks import Arrays, Assignment, Mark, Task
 
@@ -54,7 +54,7 @@ CONDITIONAL_GAN = Assignment(
             title=title,
             points=sum(part.points for part in PROPERTIES[name]),
             inputs=INPUTS[name],
-            run=f"lecturekit.homework.{'loop:trained' if name == 'trained' else f'probes:{name}'}",
+            run=f"{RUNS[name].__name__}:{name}",
             mark=partial(mark, name),
             seconds=SECONDS.get(name, 30.0),
         )

@@ -8,14 +8,15 @@ import contextlib
 import io
 from collections.abc import Iterator
 
-from lecturekit.homework import hidden, loop, probes
+from lecturekit.homework import hidden, loop, probes, probes_training
 from lecturekit.homework.answers import NotWritten, Property, Received, Wrong
 from lecturekit.homework.properties import NETWORKS
 from lecturekit.homework.properties_losses import LOSSES
 from lecturekit.homework.properties_results import RESULTS
+from lecturekit.homework.properties_sampling import SAMPLING
 from lecturekit.homework.properties_training import TRAINING
 
-PROPERTIES: dict[str, tuple[Property, ...]] = NETWORKS | LOSSES | TRAINING | RESULTS
+PROPERTIES: dict[str, tuple[Property, ...]] = NETWORKS | LOSSES | TRAINING | SAMPLING | RESULTS
 NAMES: dict[str, tuple[str, ...]] = {  # what of a notebook each task is about
     "embedding": ("Embedding",),
     "generator": ("Generator",),
@@ -32,6 +33,10 @@ NAMES: dict[str, tuple[str, ...]] = {  # what of a notebook each task is about
         )
     },
     "trained": loop.PARTS,
+}
+RUNS = {  # the module in which each task's questions are asked
+    name: {"train_step": probes_training, "sample_grid": probes_training, "trained": loop}.get(name, probes)
+    for name in NAMES
 }
 SEED = 0
 
@@ -84,11 +89,11 @@ def ask(name: str, namespace: dict, given) -> dict:
     """
     import torch
 
-    home = loop.trained if name == "trained" else getattr(probes, name)
+    run = getattr(RUNS[name], name)
     dice, threads = torch.random.get_rng_state(), torch.get_num_threads()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            return dict(home(namespace, given))
+            return dict(run(namespace, given))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a sys.exit() of the student's, too

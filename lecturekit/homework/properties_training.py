@@ -1,12 +1,12 @@
-"""What a right training step and a right grid of samples have, property by property."""
+"""What a right training step has, property by property.
+
+Two calls with stand-ins for the networks are made, and the second is looked at (see probes_training.py)."""
 
 import numpy as np
 
 from lecturekit.homework import reference
 from lecturekit.homework.answers import Property, Received, Wrong, close
-from lecturekit.homework.hidden import CLASSES, NOISE
-
-# --- train_step: two calls with stand-ins, of which the second is looked at (see probes.train_step)
+from lecturekit.homework.hidden import NOISE
 
 
 def step_turns(given, got: Received):
@@ -65,14 +65,14 @@ def step_condition(given, got):
         raise Wrong("a real picture that stood before D with another one's label", "x and y come as pairs.")
     _, later, wanted = _seen(given, got, "g")
     for x, y in ((fakes, condition), (later, wanted)):
-        if (_asked_for(got, x) != y).any():
+        if (asked_for(got, x) != y).any():
             raise Wrong(
                 "a G(z|y) that stood before D with another label than it was drawn for",
                 "one y for both: D judges D(G(z|y)|y), the picture and the label it was asked for.",
             )
 
 
-def _asked_for(got: Received, x: np.ndarray) -> np.ndarray:
+def asked_for(got: Received, x: np.ndarray) -> np.ndarray:
     """The labels [N] that the painter was given when it made the pictures [N, 1, 8, 8]."""
     painted = got.array("painted", kinds="iuf")
     made = got.array("paintings", (len(painted), 1, 8, 8))
@@ -189,10 +189,10 @@ def step_moves_g(given, got):
 
 
 def step_noise(given, got):
-    _new_each_call(got, "first_z", "z")
+    new_each_call(got, "first_z", "z")
 
 
-def _new_each_call(got: Received, first: str, second: str) -> np.ndarray:
+def new_each_call(got: Received, first: str, second: str) -> np.ndarray:
     """The second call's noise. Raises Wrong unless it is normal, and other than at the first call."""
     one, two = got.array(first), got.array(second)
     for z in (one, two):
@@ -235,91 +235,6 @@ def step_reports(given, got):
     raise Wrong("other numbers than the two losses of this step", "return loss_d.item(), loss_g.item().")
 
 
-# --- sample_grid
-
-
-def _grid(given, got: Received):
-    count = CLASSES * int(given["columns"])
-    return got.array("x", (count, 1, 8, 8)), got.array("y", (count,), "iu")
-
-
-def grid_shape(given, got):
-    columns, raw = int(given["columns"]), got.raw("x")
-    if raw.shape == (CLASSES, columns, 1, 8, 8):
-        raise Wrong(
-            f"the shape {list(raw.shape)}",
-            "one batch of pictures, row after row: x.flatten(0, 1) is [10 n, 1, 8, 8].",
-        )
-    _grid(given, got)
-
-
-def grid_order(given, got):
-    columns, y = int(given["columns"]), _grid(given, got)[1]
-    if (y == np.repeat(np.arange(CLASSES), columns)).all():
-        return
-    if (y == np.tile(np.arange(CLASSES), columns)).all():
-        raise Wrong(
-            "labels 0, 1, 2, ... again and again",
-            "row k of the grid is class k: torch.arange(10).repeat_interleave(n) is 0, 0, ..., 1, 1, ...",
-        )
-    raise Wrong(
-        f"the labels {y[: 2 * columns].tolist()}, ...",
-        "row k of the grid is class k: n times 0, then n times 1, ...",
-    )
-
-
-def grid_condition(given, got):
-    x, y = _grid(given, got)
-    if (_asked_for(got, x) != y).any():
-        raise Wrong(
-            "pictures that were drawn for another label than the one beside them",
-            "give the same y to G and back: x[i] is G(z_i|y_i).",
-        )
-
-
-def grid_eval(given, got):
-    _grid(given, got)
-    if got.array("modes", kinds="b").any():
-        raise Wrong(
-            "a generator that was in training mode while it drew",
-            "generator.eval() first: dropout and batch norm behave differently in training.",
-        )
-
-
-def grid_restored(given, got):
-    _grid(given, got)
-    if not got.flag("mode_after_training"):
-        raise Wrong(
-            "a generator that stays in eval mode",
-            "put back what you found: training goes on after a look at the samples, so train() again.",
-        )
-    if got.flag("mode_after_eval"):
-        raise Wrong(
-            "a generator that is in training mode afterwards, though it was in eval mode before",
-            "remember `generator.training` first, and end with generator.train(that).",
-        )
-
-
-def grid_free(given, got):
-    _grid(given, got)
-    if got.flag("hangs"):
-        raise Wrong(
-            "pictures that drag the generator's graph along",
-            "to look is not to learn: draw under torch.no_grad().",
-        )
-
-
-def grid_noise(given, got):
-    _grid(given, got)
-    z = _new_each_call(got, "second_z", "z")
-    gaps = reference.distances(z, z) + np.eye(len(z))
-    if gaps.min() < 1e-6:
-        raise Wrong(
-            "the same noise in several places of the grid",
-            "draw a z for each of the 10 n pictures; one set for all classes hides how varied each is.",
-        )
-
-
 TRAINING: dict[str, tuple[Property, ...]] = {
     "train_step": (
         Property(2, "one step of each optimiser: D's turn, then G's", step_turns),
@@ -329,14 +244,5 @@ TRAINING: dict[str, tuple[Property, ...]] = {
         Property(3, "G moves by the gradient of loss_g, through D", step_moves_g),
         Property(1, "new noise z ~ N(0, 1) at each step", step_noise),
         Property(1, "both losses come back: loss_d, loss_g", step_reports),
-    ),
-    "sample_grid": (
-        Property(1, "pictures x [10 n, 1, 8, 8] and labels y [10 n]", grid_shape),
-        Property(1, "row k of the grid is class k", grid_order),
-        Property(1, "each picture is G(z|y) of the label beside it", grid_condition),
-        Property(1, "the generator draws in eval mode", grid_eval),
-        Property(1, "afterwards the generator is in the mode it was in", grid_restored),
-        Property(1, "no gradients are kept", grid_free),
-        Property(2, "new noise z ~ N(0, 1) for every picture and every call", grid_noise),
     ),
 }

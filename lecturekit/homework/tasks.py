@@ -33,7 +33,7 @@ class Task:
     inputs: seed -> hidden inputs, another seed for every student.
     run: "module:function" of a function (namespace, inputs) -> answers, called in the student's process after
         the cells above the check cell were run. Students can read its module there: it holds no
-        solutions, no marks, and imports no other module of lecturekit.homework.
+        solutions, no marks, and imports no module of lecturekit.homework that no task runs.
     mark: (inputs, answers) -> Mark. Nothing about the answers is to be trusted: names, shapes, types, values.
     seconds: for `run` alone.
     """
