@@ -40,10 +40,12 @@ def examine() -> list[dict]:
         ("torchvision's operators", operators),
         ("average precision", average_precision),
         ("drawing", drawing),
+        ("digits and photographs", own_data),
         *((f"weights of {name}", lambda name=name: weights(name)) for name in systems()),
         ("threads", threads),
         ("graphics processor", graphics),
         ("browser (for its test)", browser),
+        ("bubblewrap (for grading)", sandbox),
         ("disk", disk),
     ]
     return checks + [_checked(name, check) for name, check in named]
@@ -142,10 +144,29 @@ def drawing() -> str:
     return f"Pillow writes with {' '.join(ImageFont.load_default(14).getname())}"
 
 
+def own_data() -> str:
+    """Those of scikit-learn and scikit-image; without them one lecture stands still, and no other."""
+    from lecturekit.data import Digits
+    from lecturekit.data.photos import HELD_OUT, TRAINING, photograph
+
+    names = HELD_OUT + TRAINING
+    try:
+        digits = len(Digits("train")) + len(Digits("val"))
+        for name in names:
+            photograph(name)
+    except Exception as error:  # whatever a broken or a smaller build raises
+        found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise Note(
+            found, f"conditional generation needs scikit-learn's and scikit-image's data: {AGAIN}"
+        ) from error
+    return f"{digits:,} digits, {len(names)} photographs"
+
+
 def systems() -> list[str]:
+    """Everything that has weights: the systems, the judges and the other directions."""
     from lecturekit import recipes
 
-    return recipes.names()
+    return [*recipes.names(), *recipes.EXTRAS]
 
 
 def weights(name: str) -> str:
@@ -186,6 +207,14 @@ def browser() -> str:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
         raise Note("none", "only the browser test needs one: on Debian and Ubuntu, apt-get install chromium")
+    return found
+
+
+def sandbox() -> str:
+    found = shutil.which("bwrap")
+    if not found:
+        mend = "only grading homework needs it: on Debian and Ubuntu, apt-get install bubblewrap"
+        raise Note("none", mend)
     return found
 
 

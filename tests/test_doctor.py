@@ -135,6 +135,33 @@ def test_a_missing_browser_and_held_back_threads_break_nothing(monkeypatch):
     assert one(doctor.threads)["status"] == "ok"
 
 
+def test_a_missing_sandbox_breaks_nothing(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    check = one(doctor.sandbox)
+    assert (check["status"], check["found"]) == ("note", "none")
+    assert "bubblewrap" in check["mend"]
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert one(doctor.sandbox)["found"] == "/usr/bin/bwrap"
+
+
+def test_digits_and_photographs_are_looked_at(monkeypatch):
+    from lecturekit.data import photos
+
+    assert one(doctor.own_data)["found"] == "1,797 digits, 16 photographs"
+
+    def download(name):
+        raise ModuleNotFoundError("No module named 'pooch'")
+
+    monkeypatch.setattr(photos, "photograph", download)
+    check = one(doctor.own_data)
+    assert (check["status"], check["found"]) == ("note", "ModuleNotFoundError: No module named 'pooch'")
+    assert "make setup" in check["mend"]
+
+
+def test_weights_of_judges_are_looked_at_too():
+    assert {"mask_rcnn", "cyclegan", "town_segmenter", "pix2pix_back"} <= set(doctor.systems())
+
+
 def test_an_old_python(monkeypatch):
     assert one(doctor.python)["status"] == "ok"
     monkeypatch.setattr(sys, "version_info", (3, 9, 1))
