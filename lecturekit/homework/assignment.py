@@ -56,7 +56,7 @@ CONDITIONAL_GAN = Assignment(
             inputs=INPUTS[name],
             run=f"{RUNS[name].__name__}:{name}",
             mark=partial(mark, name),
-            seconds=SECONDS.get(name, 30.0),
+            seconds=SECONDS.get(name, 60.0),
         )
         for name, title in TITLES.items()
     ),
