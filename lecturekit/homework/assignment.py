@@ -62,5 +62,5 @@ CONDITIONAL_GAN = Assignment(
     ),
     source=Path(__file__).parents[2] / "notebooks" / "homework" / "conditional_gan.ipynb",
     written=(("written_l1", 10.0), ("written_condition", 10.0)),
-    hidden=("cgan", "layers/gan.py", "layers/generators.py"),
+    hidden=("cgan", "claims", "exercises", "layers/gan.py", "layers/generators.py"),
 )
