@@ -25,7 +25,7 @@ def sheet(
     """Rows of pictures on white: `names` at the left of the rows, `titles` above the columns.
 
     A picture is what `draw.picture` takes, or None for a gap; each is enlarged to `size` pixels of width: by
-    whole pixels where it has less than half as many, so that these show, unless `smooth`. notes: for each row
+    whole pixels where it is less than half as wide, or fits so, unless `smooth`. notes: for each row
     the lines beneath its pictures. letters: the height of the text, in proportion to `size` by default.
     ValueError unless names, titles and notes are as many as rows and columns.
     """
@@ -67,7 +67,8 @@ def sheet(
 
 def _wide(image: Image.Image, size: int, smooth: bool) -> Image.Image:
     """A picture at `size` pixels of width."""
-    how = Image.Resampling.NEAREST if 2 * image.width < size and not smooth else Image.Resampling.BICUBIC
+    whole = not smooth and (size % image.width == 0 or 2 * image.width < size)
+    how = Image.Resampling.NEAREST if whole else Image.Resampling.BICUBIC
     return image.resize((size, round(image.height * size / image.width)), how)
 
 

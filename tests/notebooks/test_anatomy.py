@@ -35,6 +35,13 @@ KOREAN = {
     "key frame": "키 프레임",
     "optical flow": "광학 흐름",
     "super-resolution": "초해상도",
+    "conditional generative model": "조건부 생성 모델",
+    "generative adversarial network": "적대적 생성 신경망",
+    "generator": "생성자",
+    "discriminator": "판별자",
+    "mode collapse": "모드 붕괴",
+    "supervised learning": "지도 학습",
+    "self-supervised learning": "자기 지도 학습",
 }
 
 

@@ -16,7 +16,7 @@ from lecturekit.show.explore.key_frames import (
     summary,
     watch_clip,
 )
-from lecturekit.show.explore.loss_weight import draw_weight, loss_weight, tell_weight
+from lecturekit.show.explore.loss_weight import draw_weight, loss_weight, stored_weights, tell_weight
 from lecturekit.show.explore.mixing import draw_coefficients, draw_mixture, mixing, mixture, signed
 from lecturekit.show.explore.repaint import draw_repainted, repaint, repaint_facts, repainted
 from lecturekit.show.explore.roi import draw_roi, roi_facts, roi_sampling
@@ -52,6 +52,7 @@ __all__ = [
     "roi_facts",
     "roi_sampling",
     "signed",
+    "stored_weights",
     "summary",
     "suppression",
     "suppressions",

@@ -31,7 +31,7 @@ def tell_weight(result: dict, weight: str) -> str:
     return f"{_name(weight)}: {numbers}. (A real picture's sharpness is 1.)"
 
 
-def weights(result: dict) -> list[str]:
+def stored_weights(result: dict) -> list[str]:
     """The weights that are stored, from none of L1 to nothing else."""
     return sorted(result["slider"], key=lambda w: float(w) if w[0].isdigit() else float("inf"))
 
@@ -41,7 +41,7 @@ def loss_weight(result: dict):
     return live(
         lambda weight: draw_weight(result, weight),
         lambda weight: tell_weight(result, weight),
-        {"weight": ("weight of L1", weights(result), weights(result)[0])},
+        {"weight": ("weight of L1", stored_weights(result), stored_weights(result)[0])},
     )
 
 
