@@ -6,7 +6,7 @@
 from lecturekit.show import diagrams, draw, explore, generated
 from lecturekit.show.album import snapshots
 from lecturekit.show.cost import multiply_adds
-from lecturekit.show.evidence import evidence
+from lecturekit.show.evidence import evidence, findings
 from lecturekit.show.figure import features, figure, maps, outline, table
 from lecturekit.show.source import source
 from lecturekit.show.watch import watch
@@ -18,6 +18,7 @@ __all__ = [
     "explore",
     "features",
     "figure",
+    "findings",
     "generated",
     "maps",
     "multiply_adds",

@@ -1,6 +1,21 @@
-"""The stored result of a claim as a picture: every seed of both arms, and what the difference is."""
+"""The stored result of a claim, in words and as a picture: every seed of both arms, and the difference."""
 
 from lecturekit.show.explore.live import BLUE, GREY, ORANGE
+
+
+def findings(result: dict) -> None:
+    """Print a claim's sentence and verdict, and for each comparison in how many of the seeds the favoured arm
+    was above the other, and where the 95 % interval of the mean difference lies.
+
+    result: as `lecturekit.claims.stored(name)` returns it.
+    """
+    print(f"{result['sentence']} -> {result['verdict']} ({len(result['seeds'])} seeds)")
+    for comparison in result["comparisons"]:
+        pairs = list(zip(*(arm["values"] for arm in comparison["arms"].values()), strict=True))
+        ahead = sum(one > other for one, other in pairs)
+        lies = "lies above" if comparison["low"] > 0 else "lies below" if comparison["high"] < 0 else "holds"
+        arms = " above ".join(comparison["arms"])
+        print(f"  {comparison['what']}: {arms} in {ahead} of {len(pairs)}; the interval {lies} zero")
 
 
 def evidence(result: dict):

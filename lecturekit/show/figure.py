@@ -29,7 +29,8 @@ def png(fig, dpi: int = 100) -> bytes:
     """A figure or a Pillow image as PNG bytes: the same for the same picture, no date or version inside."""
     buffer = io.BytesIO()
     if not hasattr(fig, "savefig"):
-        fig.save(buffer, format="PNG", optimize=True)
+        grey = fig.convert("L")
+        (grey if grey.convert(fig.mode) == fig else fig).save(buffer, format="PNG", optimize=True)
         return buffer.getvalue()
     fig.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", metadata={"Software": None})
     return buffer.getvalue()

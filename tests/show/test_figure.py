@@ -1,9 +1,13 @@
 """Helpers that put tensors into pictures: what is drawn is what was given."""
 
+import io
+
 import matplotlib
+import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_hex
+from PIL import Image
 
 from lecturekit import show
 from lecturekit.show.figure import png
@@ -88,3 +92,33 @@ def test_evidence_shows_every_seed(result):
 def test_diagrams_name_every_part(name, parts):
     text = " ".join(t.get_text() for t in getattr(show.diagrams, name)().axes[0].texts)
     assert [part for part in parts.split(", ") if part not in text] == []
+
+
+def test_findings_count_the_seeds_and_say_where_the_interval_lies(capsys):
+    def comparison(low, high, *pairs):
+        arms = {
+            name: {"values": list(values)}
+            for name, values in zip("ab", zip(*pairs, strict=True), strict=True)
+        }
+        return {"what": f"{low}..{high}", "arms": arms, "low": low, "high": high}
+
+    comparisons = [
+        comparison(0.1, 0.3, (3, 2), (4, 1)),
+        comparison(-0.1, 0.3, (3, 2), (1, 1)),
+        comparison(-0.3, -0.1, (1, 2), (1, 3)),
+    ]
+    show.findings({"sentence": "S.", "verdict": "V", "seeds": [0, 1], "comparisons": comparisons})
+    assert capsys.readouterr().out.splitlines() == [
+        "S. -> V (2 seeds)",
+        "  0.1..0.3: a above b in 2 of 2; the interval lies above zero",
+        "  -0.1..0.3: a above b in 1 of 2; the interval holds zero",
+        "  -0.3..-0.1: a above b in 0 of 2; the interval lies below zero",
+    ]
+
+
+def test_grey_pictures_are_written_grey_and_stay_as_they_are():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for pixels in (np.repeat(levels[..., None], 3, 2), np.stack([levels, levels, 255 - levels], 2)):
+        read = Image.open(io.BytesIO(png(Image.fromarray(pixels))))
+        assert (np.asarray(read.convert("RGB")) == pixels).all()
+        assert read.mode == ("L" if (pixels[..., 2] == levels).all() else "RGB")
