@@ -24,7 +24,7 @@ test: setup lint ## every test: package, notebooks, browser
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile $(ARGS)
 	$(BIN)/python -m pytest notebooks --nbval -n $(WORKERS) --dist loadfile
 
-test-quick: setup lint ## what a change most likely breaks, in at most three minutes
+test-quick: setup lint ## what a change most likely breaks, in at most five minutes
 	$(BIN)/python -m pytest tests -n $(WORKERS) --dist loadfile -m "not slow" $(ARGS)
 
 lint: setup ## style of code and notebooks
