@@ -171,7 +171,7 @@ CYCLEGAN = Recipe(
     model=CycleGAN.tiny,
     paper_model=CycleGAN.paper,
     train=TownHeaps(first=0, count=500_000, crop=64),
-    val=TownHeaps(first=10_000_000, count=50),
+    val=TownHeaps(first=5_000_000, count=50),  # the scenes from 10,000,000 on
     evaluate=evaluate_cyclegan,
     probe=probe_translation,
     metric="joint",
