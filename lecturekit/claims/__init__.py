@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
-_LECTURES = ("instance",)
+_LECTURES = ("instance", "cgan")
 
 # Two-sided 95 % quantiles of Student's t for 1 to 9 degrees of freedom, for 2 to 10 seeds.
 _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)

@@ -31,10 +31,10 @@ BINS = 32
 MIDDLE = 256  # pixels of each held-out photograph
 
 
-def learn(model: nn.Module, patches: object, steps: int, rate: float, seed: int) -> None:
-    """Training as SRGAN's recipe has it, at some learning rate."""
-    recipe = recipes.get("srgan")
-    settings = ("batch_size", "weight_decay", "average", "schedule", "optimiser")
+def learn(model: nn.Module, patches: object, system: str, steps: int, rate: float, seed: int) -> None:
+    """Training as the recipe of `system` has it, at some learning rate."""
+    recipe = recipes.get(system)
+    settings = ("batch_size", "weight_decay", "warmup", "clip", "average", "schedule", "optimiser")
     settings = {name: getattr(recipe, name) for name in settings}
     train(model, patches, steps=steps, lr=rate, seed=seed, progress=False, **settings)
 
@@ -44,7 +44,7 @@ def started(seed: int, steps: int, patches: object) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SuperResolution.tiny()
-    learn(model, patches, steps, recipes.get("super_resolution").lr, seed)
+    learn(model, patches, "super_resolution", steps, recipes.get("super_resolution").lr, seed)
     return model.generator.state_dict()
 
 
@@ -54,7 +54,7 @@ def continued(arm: str, start: dict, seed: int, steps: int, rate: float, patches
         torch.manual_seed(seed)
         model = SRGAN.tiny(size=SIZE) if arm == "SRGAN" else SuperResolution.tiny(loss=arm.lower())
     model.generator.load_state_dict(start)
-    learn(model, patches, steps, rate, seed + 1)
+    learn(model, patches, "srgan", steps, rate, seed + 1)
     return model
 
 
@@ -146,7 +146,7 @@ def blur(
         "real": {"spectrum": spectrum(large, BINS)[1].tolist()},
         "bicubic": measure(bicubic(small, 4)),
         "protocol": {
-            "steps": f"{start} by MSE, then {steps} for each arm",
+            "steps": f"{start} by MSE as in its recipe, then {steps} for each arm as in SRGAN's",
             "batch size": recipes.get("srgan").batch_size,
             "patches": f"{count} of {SIZE} pixels, of the training photographs",
             "held-out pictures": f"the middle {MIDDLE} x {MIDDLE} pixels of {', '.join(HELD_OUT)}",
@@ -156,6 +156,8 @@ def blur(
             "measured; SRGAN has its recipe's",
             "sharpness": "mean gradient, and the power above a quarter cycle per pixel, as shares of the "
             "real photographs'; compared is the nearness to 1, min(share, 1 / share)",
+            "changed after a first run": "the start's warm-up and clipping, as in its recipe: without them one "
+            "seed's start stayed at 17 dB, far below bicubic interpolation, and the verdict was not shown",
             "spectra": "power of luma by frequency, in cycles per pixel",
         },
     }
