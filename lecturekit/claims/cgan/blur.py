@@ -156,8 +156,9 @@ def blur(
             "measured; SRGAN has its recipe's",
             "sharpness": "mean gradient, and the power above a quarter cycle per pixel, as shares of the "
             "real photographs'; compared is the nearness to 1, min(share, 1 / share)",
-            "changed after a first run": "the start's warm-up and clipping, as in its recipe: without them one "
-            "seed's start stayed at 17 dB, far below bicubic interpolation, and the verdict was not shown",
+            "changed after a first run": "the start's warm-up and clipping, as in its recipe: without them "
+            "one seed's start stayed at 17 dB, far below bicubic interpolation, and the verdict was "
+            "not shown",
             "spectra": "power of luma by frequency, in cycles per pixel",
         },
     }
