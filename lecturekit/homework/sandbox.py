@@ -190,9 +190,14 @@ def _mounts(task: Assignment, limits: Limits, extra: dict[str, Path]) -> list[st
             words += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
             words += ["--ro-bind", folder, folder]
-    for prefix in dict.fromkeys((sys.base_prefix, sys.prefix)):
-        if not Path(prefix).is_relative_to("/usr"):
-            words += ["--ro-bind", prefix, prefix]
+    size = str(limits.scratch * 1_000_000)
+    prefixes = [p for p in dict.fromkeys((sys.base_prefix, sys.prefix)) if not Path(p).is_relative_to("/usr")]
+    if any(Path(prefix).is_relative_to("/tmp") for prefix in prefixes):  # a course that was put there
+        words += ["--size", size, "--tmpfs", "/tmp"]
+    else:
+        words += ["--symlink", "scratch", "/tmp"]
+    for prefix in prefixes:
+        words += ["--ro-bind", prefix, prefix]
     if any(PACKAGE.is_relative_to(p) for p in ("/usr", sys.prefix, sys.base_prefix)):
         words += ["--tmpfs", str(PACKAGE)]  # an installed package is seen at one place only
     words += ["--ro-bind", str(PACKAGE), f"{COURSE}/lecturekit"]
@@ -202,9 +207,8 @@ def _mounts(task: Assignment, limits: Limits, extra: dict[str, Path]) -> list[st
         words += ["--ro-bind", str(PACKAGE / "homework" / name), f"{COURSE}/lecturekit/homework/{name}"]
     for name, file in extra.items():
         words += ["--ro-bind", str(file), f"{COURSE}/{name.replace('.', '/')}.py"]
-    size = str(limits.scratch * 1_000_000)
     words += ["--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/dev/shm"]
-    words += ["--size", size, "--tmpfs", "/scratch", "--symlink", "scratch", "/tmp"]
+    words += ["--size", size, "--tmpfs", "/scratch"]
     return [
         *words,
         "--remount-ro",
